@@ -1,0 +1,1 @@
+"""The world: scenarios, the dynamics, and the Gymnasium environments over them."""

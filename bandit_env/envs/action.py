@@ -1,0 +1,59 @@
+"""The layout of an action, known here and nowhere else: K traffic scores, then one stop score.
+
+A flat Box, because Stable-Baselines3 and CleanRL refuse Dict actions. `encode_action` writes what an agent means,
+`decode_action` reads what an environment was sent.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+TOLERANCE = 1e-6  # how far outside [0, 1] a score may lie before it is an error: float32 arithmetic of a learner
+STOP_THRESHOLD = 0.5
+
+
+def encode_action(weights: ArrayLike, declared: ArrayLike | None = None) -> NDArray[np.float32]:
+    """Write serving weights, and an arm to declare, as an action.
+
+    Args:
+        weights: serving weights, shape (..., K), non-negative.
+        declared: the arm to declare, shape (...,), or -1 to go on; None goes on everywhere.
+
+    Returns:
+        The action, shape (..., K + 1), float32: the weights and 0 to go on; a one-hot and 1 to declare.
+    """
+    weights = np.asarray(weights)
+    num_arms = weights.shape[-1]
+    action = np.zeros((*weights.shape[:-1], num_arms + 1), dtype=np.float32)
+    action[..., :num_arms] = weights
+    if declared is not None:
+        arm = np.asarray(declared)
+        stopping = np.nonzero(arm >= 0)
+        action[stopping] = 0
+        action[(*stopping, arm[stopping])] = 1
+        action[(*stopping, -1)] = 1
+    return action
+
+
+def decode_action(action: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.intp]]:
+    """Read actions as serving weights, the wish to stop, and the arm that a stop would declare.
+
+    Args:
+        action: shape (..., K + 1), values in [0, 1] to within 1e-6.
+
+    Returns:
+        weights (..., K), summing to 1 (uniform where all scores are zero); stop (...,); arm (...,), the argmax
+        of the scores, the lowest index on ties.
+
+    Raises:
+        ValueError: a NaN, or a value outside [0, 1] by more than 1e-6; says which value, and where.
+    """
+    scores = np.asarray(action, dtype=np.float64)
+    inside = (scores >= -TOLERANCE) & (scores <= 1 + TOLERANCE)  # False for NaN
+    if not inside.all():
+        where = tuple(int(i) for i in np.argwhere(~inside)[0])
+        raise ValueError(f"action{list(where)} is {scores[where]}; expected a number in [0, 1]")
+    scores = scores.clip(0, 1)
+    traffic, stop = scores[..., :-1], scores[..., -1] > STOP_THRESHOLD
+    total = traffic.sum(axis=-1, keepdims=True)
+    weights = np.where(total > 0, traffic / np.where(total > 0, total, 1), 1 / traffic.shape[-1])
+    return weights, stop, traffic.argmax(axis=-1)

@@ -1,0 +1,1 @@
+"""The runner: plays thousands of experiments, and reports what came of them."""

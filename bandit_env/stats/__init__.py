@@ -1,0 +1,1 @@
+"""Statistics of Bernoulli arms: exact posterior quantities, classical power and test, learner's features."""
