@@ -1,0 +1,221 @@
+"""What a run leaves: per-episode rows, per-day curves and traces; read from its folder, or kept in memory.
+
+A *cell* is one scenario with one agent. Its folder holds the chunks as they were played; at the end their rows
+are joined in `episodes.parquet` and their curves, summed in chunk order, in `curves.parquet`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bandit_env.envs.task import Task
+from bandit_env.experiment.errors import ExperimentError
+from bandit_env.stats.posterior import probability_best
+
+CONFIG = "config.json"
+CELL = "cell.json"
+EPISODES = "episodes.parquet"
+CURVES = "curves.parquet"
+TRACES = "traces.npz"
+
+
+@dataclass(frozen=True)
+class Classical:
+    """The classical fixed-sample test that savings are measured against: its traffic, and how long it takes."""
+
+    visits: float
+    days: float
+
+    def cost(self, rates: Sequence[float]) -> float:
+        """Expected conversions lost by serving all arms equally for the whole test: visits x mean gap."""
+        return self.visits * (max(rates) - float(np.mean(rates)))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One experiment, update by update.
+
+    Attributes:
+        replication: which replication.
+        day: days elapsed when each update began, shape (T,).
+        weights: serving weights of each update, shape (T, K).
+        visits, conversions: cumulative counts before each update, shape (T, K).
+        probability_best: P(best) given those counts, shape (T, K).
+    """
+
+    replication: int
+    day: NDArray[np.float64]
+    weights: NDArray[np.float32]
+    visits: NDArray[np.float64]
+    conversions: NDArray[np.float64]
+
+    @cached_property
+    def probability_best(self) -> NDArray[np.float64]:  # noqa: D102 (see Attributes)
+        return probability_best(self.conversions, self.visits)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One scenario with one agent: what was asked, and what came of it.
+
+    Attributes:
+        scenario, agent: their names; the agent's is its label in the experiment file.
+        parameters: {"scenario": {...}, "agent": {...}}, resolved.
+        task: the public facts of the experiment.
+        rates: the true rates, or None where each replication drew its own.
+        classical: the test that savings are measured against, or None.
+        curves: one row per update; see `bandit_env.experiment.chunk.CURVES` for the columns, and `n`, `day`.
+        traces: the first few experiments, update by update.
+        directory: where the cell's files are, or None for a run kept in memory.
+    """
+
+    scenario: str
+    agent: str
+    parameters: dict[str, Any]
+    task: Task
+    rates: list[float] | None
+    classical: Classical | None
+    curves: pd.DataFrame
+    traces: list[Trace] = field(default_factory=list)
+    directory: Path | None = None
+    rows: pd.DataFrame | None = None
+
+    @property
+    def episodes(self) -> pd.DataFrame:
+        """All rows, one per replication; read from disk at each call, so that memory holds one cell at a time."""
+        return self.columns(None)
+
+    def columns(self, names: list[str] | None) -> pd.DataFrame:
+        """Some columns of the rows, without reading the others."""
+        if self.rows is not None:
+            return self.rows if names is None else self.rows[names]
+        assert self.directory is not None
+        return pd.read_parquet(self.directory / EPISODES, columns=names)
+
+    @property
+    def replications(self) -> int:
+        """How many experiments were played."""
+        return int(self.curves["n"].iloc[0])
+
+    @property
+    def gap(self) -> float | None:
+        """Best rate less mean rate: what a visit costs under equal traffic. None where rates are drawn."""
+        return None if self.rates is None else max(self.rates) - float(np.mean(self.rates))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its resolved configuration, its cells in the order of the file, and what went wrong.
+
+    Attributes:
+        config: the resolved experiment file, as `config.json` holds it.
+        cells: one per scenario and agent that finished.
+        failures: one message per cell that did not, and per file that could not be read.
+        directory: the run's folder, or None for a run kept in memory.
+    """
+
+    config: dict[str, Any]
+    cells: list[Cell]
+    failures: list[str] = field(default_factory=list)
+    directory: Path | None = None
+
+
+def read(directory: str | Path) -> Run:
+    """Read a run's folder; what cannot be read is said in `Run.failures`, what can is there.
+
+    Raises:
+        ExperimentError: the folder is not there, or is no run of this package.
+    """
+    directory = Path(directory)
+    config = read_config(directory)
+    cells, failures = [], []
+    for entry in config["cells"]:
+        folder = directory / entry["folder"]
+        try:
+            cells.append(read_cell(folder))
+        except FileNotFoundError:
+            failures.append(f"{entry['folder']}: not finished")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            failures.append(f"{entry['folder']}: cannot be read ({error})")
+    return Run(config, cells, failures, directory)
+
+
+def load(directory: str | Path) -> pd.DataFrame:
+    """All per-episode rows of a run or sweep as one table, with columns `scenario` and `agent` in front.
+
+    Arms that only some scenarios have are NaN in the rows of the others.
+
+    Raises:
+        ExperimentError: the folder is no run, or not one of its cells is finished.
+    """
+    run = read(directory)
+    if not run.cells:
+        raise ExperimentError(f"{directory}: no finished results ({'; '.join(run.failures)})")
+    tables = []
+    for cell in run.cells:
+        table = cell.episodes
+        table.insert(0, "scenario", cell.scenario)
+        table.insert(1, "agent", cell.agent)
+        tables.append(table)
+    everything = pd.concat(tables, ignore_index=True)
+    return everything.astype({"scenario": "category", "agent": "category"})
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The resolved configuration in a run's folder."""
+    path = directory / CONFIG
+    if not directory.is_dir():
+        raise ExperimentError(f"{directory}: no such folder")
+    if not path.is_file():
+        raise ExperimentError(f"{directory}: not a run (there is no {CONFIG} in it)")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        version = config["versions"]["bandit_env"]
+        config["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExperimentError(f"{path}: not a run's configuration ({error})") from error
+    if config.get("format") != FORMAT:
+        raise ExperimentError(
+            f"{path}: written by bandit_env {version} in format {config.get('format')}; this version reads {FORMAT}"
+        )
+    return dict(config)
+
+
+FORMAT = 1  # of the folder; raised when an older one can no longer be read
+
+
+def read_cell(folder: Path) -> Cell:
+    """One finished cell from its folder."""
+    about = json.loads((folder / CELL).read_text(encoding="utf-8"))
+    classical = about["classical"]
+    if not (folder / EPISODES).is_file():
+        raise FileNotFoundError(folder / EPISODES)
+    return Cell(
+        scenario=about["scenario"],
+        agent=about["agent"],
+        parameters=about["parameters"],
+        task=Task(**about["task"]),
+        rates=about["rates"],
+        classical=Classical(**classical) if classical else None,
+        curves=pd.read_parquet(folder / CURVES),
+        traces=read_traces(folder / TRACES),
+        directory=folder,
+    )
+
+
+def read_traces(path: Path) -> list[Trace]:
+    """The traces of a cell; none where there is no file."""
+    if not path.is_file():
+        return []
+    with np.load(path, allow_pickle=False) as arrays:
+        return [
+            Trace(int(r), *(arrays[f"{r}.{name}"] for name in ("day", "weights", "visits", "conversions")))
+            for r in arrays["replications"]
+        ]
