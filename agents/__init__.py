@@ -5,9 +5,8 @@
 True
 """
 
-from typing import cast
-
 from agents.agent import Agent
+from agents.build import build
 from bandit_env import plugins
 
 GROUP = "bandit_env.agents"
@@ -16,8 +15,18 @@ __all__ = ["Agent", "available", "make"]
 
 
 def make(name: str, **kwargs: object) -> Agent:
-    """The agent registered as `name` (or "package.module:Class"), built with `kwargs`."""
-    return cast(Agent, plugins.load(GROUP, name)(**kwargs))
+    """The agent registered as `name` (or "package.module:Class"), built with `kwargs`.
+
+    Raises:
+        ValueError: an unknown name, an argument that the agent does not take, or a value that it refuses.
+
+    >>> make("epsilon-greedy", epsilon=0.2, stopping="value-remaining").epsilon
+    0.2
+    """
+    agent = build(GROUP, "agent", name, kwargs)
+    if not isinstance(agent, Agent):
+        raise ValueError(f"agent {name!r} is a {type(agent).__name__}; expected an agents.Agent")
+    return agent
 
 
 def available() -> list[str]:

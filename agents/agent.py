@@ -20,10 +20,13 @@ class Agent(ABC):
     remember something per experiment.
     """
 
+    source: ClassVar[str] = ""
+    """Where the method is published."""
+
     deterministic: ClassVar[bool] = False
     """True promises that `act` draws nothing from `rng`: the runner may then play larger batches at once."""
 
-    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
+    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:  # noqa: B027
         """Prepare for a batch of `num_experiments` new experiments. `rng` is the only source of chance."""
 
     @abstractmethod
@@ -31,7 +34,8 @@ class Agent(ABC):
         """The actions for the experiments still running.
 
         Args:
-            observation: "visits" and "conversions", cumulative, shape (n, K); "day", days elapsed, shape (n, 1).
+            observation: "visits" and "conversions", cumulative, shape (n, K); "day", days elapsed,
+                shape (n, 1).
             experiments: the rows' places in the batch, shape (n,), increasing.
 
         Returns:
@@ -39,7 +43,7 @@ class Agent(ABC):
         """
 
     def claims_winner(self, experiments: NDArray[np.intp], declared: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether the declared arm is claimed to be better, or merely shipped; asked once, as experiments end.
+        """Whether the declared arm is claimed to be better, or merely shipped. Asked once, at the end.
 
         Args:
             experiments: the ended experiments' places in the batch, shape (m,).

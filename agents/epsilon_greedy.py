@@ -1,0 +1,52 @@
+"""Epsilon-greedy: mostly the leader, sometimes any arm."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import _check
+from agents.allocation import Allocation
+from agents.evidence import Evidence
+
+
+@dataclass(eq=False)
+class EpsilonGreedy(Allocation):
+    """Serves a share epsilon equally to all arms and the rest to the leader; leaders that tie share it.
+
+    The leader has the highest posterior mean (s + a) / (v + a + b), which treats arms without visits alike.
+    With `decay_after`, epsilon_t = epsilon min(1, decay_after / t) after t visits: Auer et al. choose epsilon
+    = 1 and decay_after = c K / d^2.
+
+    Attributes:
+        epsilon: share of the traffic that explores, from 0 (greedy) to 1 (uniform).
+        decay_after: visits after which epsilon decays as 1 / visits; None keeps it constant.
+    """
+
+    epsilon: float = 0.1
+    decay_after: float | None = None
+    source: ClassVar[str] = (
+        'Sutton and Barto (2018), "Reinforcement Learning", section 2.2; '
+        "decaying: Auer, Cesa-Bianchi and Fischer (2002), figure 3"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check.share("epsilon", self.epsilon)
+        if self.decay_after is not None:
+            _check.positive("decay_after", self.decay_after)
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        """Epsilon / K for all, and the rest shared by the leaders, shape (n, K)."""
+        epsilon = np.full((len(evidence), 1), float(self.epsilon))
+        if self.decay_after is not None:
+            epsilon *= np.minimum(1, self.decay_after / np.maximum(evidence.total_visits, 1))[:, None]
+        return epsilon / evidence.task.num_arms + (1 - epsilon) * share_among_leaders(evidence.posterior_mean)
+
+
+def share_among_leaders(index: NDArray[np.float64]) -> NDArray[np.float64]:
+    """All traffic on the arm with the largest index, shared equally on ties, shape (n, K)."""
+    leads = index == index.max(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = leads / leads.sum(axis=1, keepdims=True)
+    return shares

@@ -1,0 +1,91 @@
+"""Stopping rules of the classical test: a sample size fixed beforehand, then one look."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import _check
+from agents.evidence import Evidence
+from agents.stopping.rule import Decision, StoppingRule, declare
+from bandit_env.stats.power import sample_size, two_proportion_test
+
+
+@dataclass(frozen=True)
+class FixedSample(StoppingRule):
+    """Stops once the planned visits are served, then tests every variation against the control.
+
+    Two-sided pooled z-tests, each at alpha / (K - 1) (Bonferroni). Ships the significant variation with the
+    highest rate, and the control when no variation is significantly better. A shipped variation is claimed;
+    the control is claimed when it is significantly better than every variation. Ends when all arms *together*
+    have K times the planned visits.
+
+    Attributes:
+        baseline: conversion rate of the control in the plan.
+        target: conversion rate of a variation in the plan.
+        power: chance to find that variation.
+        alpha: level of the test, all comparisons together.
+        visits_per_arm: the planned visits per arm, in place of `baseline` and `target`.
+    """
+
+    baseline: float | None = None
+    target: float | None = None
+    power: float = 0.95
+    alpha: float = 0.05
+    visits_per_arm: float | None = None
+    source: ClassVar[str] = (
+        'Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions", chapter 4'
+    )
+
+    def __post_init__(self) -> None:
+        planned = (self.baseline is not None, self.target is not None)
+        if planned != ((False, False) if self.visits_per_arm is not None else (True, True)):
+            raise ValueError("expected either baseline and target, or visits_per_arm alone")
+        _check.fraction("alpha", self.alpha)
+        if self.visits_per_arm is not None:
+            _check.positive("visits_per_arm", self.visits_per_arm)
+        else:
+            self.planned_visits(num_arms=2)  # raises what sample_size has to say about the plan
+
+    def planned_visits(self, num_arms: int) -> int:
+        """Visits of all arms together after which the rule stops: K times the visits per arm, rounded up."""
+        per_arm = self.visits_per_arm
+        if per_arm is None:
+            assert self.baseline is not None
+            assert self.target is not None
+            per_arm = sample_size(
+                self.baseline, self.target, self.power, self.alpha, comparisons=num_arms - 1
+            )
+        return num_arms * ceil(per_arm)
+
+    def decide(self, evidence: Evidence) -> Decision:
+        stop = evidence.total_visits >= self.planned_visits(evidence.task.num_arms)
+        if not stop.any():
+            return np.full(len(stop), -1), stop
+        z, p_value = two_proportion_test(evidence.conversions, evidence.visits)
+        arm, claims = winner(z, p_value <= self.alpha / (evidence.task.num_arms - 1), evidence.rate)
+        return declare(stop, arm), claims & stop
+
+
+def winner(
+    z: NDArray[np.float64], significant: NDArray[np.bool_], rate: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The arm to ship after tests against the control, and whether it is claimed to be better.
+
+    Args:
+        z: test statistics against arm 0, positive where the arm is ahead, shape (n, K).
+        significant: which of them are significant, shape (n, K); column 0 is ignored.
+        rate: observed rates, shape (n, K).
+
+    Returns:
+        The significantly better arm with the highest rate, or 0 (n,); whether it is claimed (n,): always for
+        a variation, and for the control where every variation is significantly worse.
+    """
+    better = significant & (z > 0)
+    better[:, 0] = False
+    found: NDArray[np.bool_] = better.any(axis=1)
+    arm: NDArray[np.intp] = np.where(found, np.where(better, rate, -1.0).argmax(axis=1), 0)
+    control_wins = (significant & (z < 0))[:, 1:].all(axis=1)
+    return arm, np.logical_or(found, control_wins)

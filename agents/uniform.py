@@ -1,0 +1,46 @@
+"""Equal traffic: alone, or as the classical test."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.allocation import Allocation
+from agents.evidence import Evidence
+from agents.stopping import FixedSample
+
+
+@dataclass(eq=False)
+class Uniform(Allocation):
+    """Serves all arms equally."""
+
+    source: ClassVar[str] = 'Fisher (1935), "The Design of Experiments"'
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        """1 / K, shape (n, K)."""
+        return np.full(evidence.visits.shape, 1 / evidence.task.num_arms)
+
+
+@dataclass(eq=False)
+class UniformClassical(Uniform):
+    """The classical experiment: equal traffic for the sample size of the power calculation, then the test.
+
+    Attributes:
+        baseline: conversion rate of the control in the plan.
+        target: conversion rate that a variation should have to be found.
+        power: chance to find it.
+        alpha: level of the test, shared by the comparisons (Bonferroni).
+        stopping: made from these; not to be given.
+    """
+
+    baseline: float
+    target: float
+    power: float = 0.95
+    alpha: float = 0.05
+    stopping: FixedSample = field(init=False)
+    source: ClassVar[str] = FixedSample.source
+
+    def __post_init__(self) -> None:
+        self.stopping = FixedSample(self.baseline, self.target, self.power, self.alpha)
+        super().__post_init__()
