@@ -5,7 +5,7 @@ are joined in `episodes.parquet` and their curves, summed in chunk order, in `cu
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -205,17 +205,29 @@ def read_cell(folder: Path) -> Cell:
         rates=about["rates"],
         classical=Classical(**classical) if classical else None,
         curves=pd.read_parquet(folder / CURVES),
-        traces=read_traces(folder / TRACES),
+        traces=_read_traces(folder / TRACES),
         directory=folder,
     )
 
 
-def read_traces(path: Path) -> list[Trace]:
-    """The traces of a cell; none where there is no file."""
+TRACE_FIELDS = ("day", "weights", "visits", "conversions")
+
+
+def trace_arrays(traces: Sequence[Trace]) -> dict[str, NDArray[Any]]:
+    """Traces as named arrays, for an .npz."""
+    arrays: dict[str, NDArray[Any]] = {"replications": np.array([t.replication for t in traces], dtype=np.int64)}
+    for trace in traces:
+        arrays |= {f"{trace.replication}.{name}": getattr(trace, name) for name in TRACE_FIELDS}
+    return arrays
+
+
+def traces_from(arrays: Mapping[str, NDArray[Any]]) -> list[Trace]:
+    """The traces that `trace_arrays` named."""
+    return [Trace(int(r), *(arrays[f"{r}.{name}"] for name in TRACE_FIELDS)) for r in arrays["replications"]]
+
+
+def _read_traces(path: Path) -> list[Trace]:
     if not path.is_file():
         return []
     with np.load(path, allow_pickle=False) as arrays:
-        return [
-            Trace(int(r), *(arrays[f"{r}.{name}"] for name in ("day", "weights", "visits", "conversions")))
-            for r in arrays["replications"]
-        ]
+        return traces_from(arrays)

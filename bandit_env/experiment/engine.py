@@ -1,0 +1,195 @@
+"""Where work is done: in this process, on local processes, or on any `concurrent.futures.Executor`.
+
+An engine maps a function over jobs and yields results as they come, in any order. It knows nothing of experiments,
+and it cannot change a result: jobs share nothing.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+from bandit_env.experiment.errors import WorkerError
+
+Progress = Callable[[int], None]
+Work = Callable[[Any, Progress | None], Any]
+
+WORTH_PROCESSES = 6.0  # seconds of work left from which starting processes gains: they take about 2 s to start
+DEATHS = 3  # times that workers may die with nothing finished in between
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Engine(Protocol):
+    """Maps work over jobs."""
+
+    workers: int
+    """How many jobs run at once, at the most; jobs are cut so that all have work."""
+
+    def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
+        """Yield each job with its result.
+
+        Args:
+            work: called with a job, and with `progress` where that can be done from within.
+            jobs: taken from the left; the caller may meanwhile take out those that have become pointless.
+            progress: told the number of experiments that have just ended.
+        """
+        ...
+
+
+class InProcess:
+    """One job after the other, here."""
+
+    workers = 1
+
+    def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
+        """See `Engine.map`."""
+        while jobs:
+            job = jobs.popleft()
+            yield job, work(job, progress)
+
+
+class LocalProcesses:
+    """Processes on this machine, one thread each. One that is killed is replaced, and its job played again."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or available_cores()
+
+    def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
+        """See `Engine.map`.
+
+        Raises:
+            WorkerError: workers died three times with nothing finished in between.
+        """
+        deaths = 0
+        while jobs:
+            with _process_pool(self.workers) as pool:
+                flow = _Flow(pool, work, jobs, limit=self.workers + 1)
+                try:
+                    for job, result in flow:
+                        deaths = 0
+                        progress(job.size)
+                        yield job, result
+                except BrokenProcessPool as error:
+                    deaths += 1
+                    if deaths >= DEATHS:
+                        raise WorkerError(f"worker processes died {DEATHS} times with nothing finished") from error
+                    jobs.extendleft(reversed(flow.unfinished))
+
+
+class Pool:
+    """Any executor that the caller made: `dask.distributed.Client.get_executor()`, an MPI pool, threads."""
+
+    def __init__(self, executor: Executor, workers: int | None = None) -> None:
+        self._executor = executor
+        self.workers = workers or getattr(executor, "_max_workers", None) or available_cores()
+
+    def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
+        """See `Engine.map`. What the executor does about dead workers is its own affair."""
+        for job, result in _Flow(self._executor, work, jobs, limit=2 * self.workers):
+            progress(job.size)
+            yield job, result
+
+
+class Automatic:
+    """In this process while the work is small; on all cores once what is left is worth starting processes for."""
+
+    def __init__(self) -> None:
+        self.workers = available_cores()
+
+    def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
+        """See `Engine.map`."""
+        played, seconds = 0, 0.0
+        while jobs:
+            left = seconds / max(played, 1) * sum(job.size for job in jobs)
+            if self.workers > 1 and len(jobs) > 1 and left > WORTH_PROCESSES:
+                yield from LocalProcesses(self.workers).map(work, jobs, progress)
+                return
+            job = jobs.popleft()
+            begin = time.perf_counter()
+            result = work(job, progress)
+            played, seconds = played + job.size, seconds + time.perf_counter() - begin
+            yield job, result
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Flow:
+    """Jobs through an executor, at most `limit` at a time, so that neither they nor their results pile up."""
+
+    def __init__(self, executor: Executor, work: Work, jobs: deque[Any], limit: int) -> None:
+        self._executor, self._work, self._jobs, self._limit = executor, work, jobs, limit
+        self._pending: dict[Future[Any], Any] = {}
+
+    @property
+    def unfinished(self) -> list[Any]:
+        """Jobs handed over whose results have not come."""
+        return list(self._pending.values())
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        try:
+            self._fill()
+            while self._pending:
+                done, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    yield self._pending.pop(future), result
+                self._fill()
+        finally:
+            for future in self._pending:
+                future.cancel()
+
+    def _fill(self) -> None:
+        while self._jobs and len(self._pending) < self._limit:
+            self._pending[self._executor.submit(self._work, self._jobs[0], None)] = self._jobs[0]
+            self._jobs.popleft()  # only now: where the executor refuses a job, the job is still there
+
+
+@contextlib.contextmanager
+def _process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh processes, gone when the block ends, whatever they are doing."""
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["bandit_env.experiment.runner"])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    with _one_thread():
+        try:
+            yield pool
+        finally:
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches the whole group; the parent decides what becomes of the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Child processes that start within the block use one thread each, so that they do not fight for the cores."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

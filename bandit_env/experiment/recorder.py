@@ -1,0 +1,182 @@
+"""Writes down a batch as it is played: rows as experiments end, curves and traces update by update."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk
+from bandit_env.experiment.results import Trace
+from bandit_env.stats.posterior import potential_value_remaining
+
+if TYPE_CHECKING:
+    from bandit_env.experiment.runner import CellPlan, Part
+
+Counts = dict[str, NDArray[np.float64]]
+
+VALUE_REPLICATIONS = 1000
+"""Potential value remaining needs a root search for each experiment, so the curve is of the first 1,000 only,
+which is the first chunk."""
+
+
+def value_grid(max_updates: int) -> NDArray[np.int64]:
+    """The updates at which potential value remaining is computed: the first 30, then each about 5 % later."""
+    later = 30 * 1.05 ** np.arange(1 + max(0, np.log(max(max_updates, 30) / 30) / np.log(1.05)))
+    return np.unique(np.concatenate([np.arange(30), later.astype(np.int64)]))
+
+
+class Recorder:
+    """The record of a batch of chunks played side by side."""
+
+    def __init__(
+        self, plan: "CellPlan", parts: Sequence["Part"], played: Sequence[int], rates: NDArray[np.float64]
+    ) -> None:
+        size, num_arms = rates.shape
+        self._plan, self._parts, self._rates = plan, parts, rates
+        place = np.concatenate([np.arange(n) for n in played])
+        kept = np.concatenate([np.arange(n) < part.replications for part, n in zip(parts, played)])
+        chunk = np.repeat(np.arange(len(parts)), played)
+        self.replication = np.repeat([part.chunk * CHUNK_SIZE for part in parts], played) + place
+        self._chunk = np.where(kept, chunk, -1)  # -1: surplus, played for the sake of the agent's stream only
+        self._best = rates == rates.max(axis=1, keepdims=True)
+        self._regret = np.zeros(size)
+        self._settled = np.zeros((len(parts), 2))  # cumulative regret of the ended: sum, sum of squares
+        self._curves = np.zeros((min(plan.task.max_updates, 512) + 1, len(parts), len(CURVES)))
+        self._updates = 0
+        self._value_updates = set(value_grid(plan.task.max_updates).tolist())
+        self._traced = np.flatnonzero((self.replication < plan.traces) & kept)
+        self._steps: dict[int, list[tuple[Any, ...]]] = {int(row): [] for row in self._traced}
+        self._rows: dict[str, NDArray[Any]] = {name: np.zeros(size, dtype) for name, dtype in ROWS.items()}
+        self._counts = {name: np.zeros((size, num_arms), np.int64) for name in ("visits", "conversions")}
+
+    def update(
+        self,
+        running: NDArray[np.intp],
+        over: NDArray[np.bool_],
+        before: Counts,
+        after: Counts,
+        actions: NDArray[np.float32],
+        info: dict[str, Any],
+    ) -> None:
+        """Write down one update: `running` experiments were asked, of which those `over` stopped instead."""
+        if self._updates == len(self._curves):
+            self._curves = np.concatenate([self._curves, np.zeros_like(self._curves)])
+        curves = self._curves[self._updates]
+        _accumulate(
+            running,
+            over,
+            self._chunk,
+            before["visits"],
+            after["visits"],
+            self._best,
+            info["regret"],
+            self._regret,
+            self._settled,
+            curves,
+        )
+        if self._updates in self._value_updates:
+            self._potential_value(running[~over], before, curves)
+        if self._traced.size:
+            self._trace(running[~over], before, actions)
+        self._updates += 1
+
+    def end(self, ended: NDArray[np.intp], after: Counts, info: dict[str, Any], claims: NDArray[np.bool_]) -> None:
+        """Write down the rows of the experiments that have just ended."""
+        for name in ("stopping_day", "declared_arm", "correct", "regret_after"):
+            self._rows[name][ended] = info[name][ended]
+        self._rows["claimed_winner"][ended] = claims
+        for name, counts in self._counts.items():
+            counts[ended] = after[name][ended]
+
+    def chunks(self) -> list[Chunk]:
+        """The results, a chunk each."""
+        rows = self._rows
+        rows["replication"][:] = self.replication
+        rows["regret"][:] = self._regret
+        rows["best_rate"][:] = self._rates.max(axis=1)
+        for name, counts in self._counts.items():
+            rows[name][:] = counts.sum(axis=1)
+        for arm in range(self._rates.shape[1]):
+            rows[f"rate_{arm}"] = self._rates[:, arm]
+            rows[f"visits_{arm}"] = self._counts["visits"][:, arm]
+            rows[f"conversions_{arm}"] = self._counts["conversions"][:, arm]
+        return [self._one_chunk(index) for index in range(len(self._parts))]
+
+    def _one_chunk(self, index: int) -> Chunk:
+        mine = self._chunk == index
+        curves = self._curves[: self._updates, index]
+        served = np.flatnonzero(curves[:, CURVES.index("running")])
+        length = served[-1] + 1 if served.size else 0
+        traces = [self._one_trace(int(row)) for row in self._traced if mine[row]]
+        return Chunk({name: column[mine] for name, column in self._rows.items()}, curves[:length].copy(), traces)
+
+    def _potential_value(self, served: NDArray[np.intp], before: Counts, curves: NDArray[np.float64]) -> None:
+        rows = served[(self.replication[served] < VALUE_REPLICATIONS) & (self._chunk[served] >= 0)]
+        if rows.size:
+            values = potential_value_remaining(before["conversions"][rows], before["visits"][rows])
+            index = self._chunk[rows[0]]
+            curves[index, CURVES.index("value_n")] = rows.size
+            curves[index, CURVES.index("value_sum")] = values.sum()
+
+    def _trace(self, served: NDArray[np.intp], before: Counts, actions: NDArray[np.float32]) -> None:
+        for row in np.intersect1d(self._traced, served):
+            scores = actions[row, :-1]
+            total = scores.sum()
+            weights = scores / total if total > 0 else np.full_like(scores, 1 / scores.size)
+            self._steps[int(row)].append(
+                (before["day"][row, 0], weights, before["visits"][row].copy(), before["conversions"][row].copy())
+            )
+
+    def _one_trace(self, row: int) -> Trace:
+        num_arms = self._rates.shape[1]
+        steps = self._steps[row]
+        if not steps:
+            none = np.zeros((0, num_arms))
+            return Trace(int(self.replication[row]), np.zeros(0), none.astype(np.float32), none, none)
+        day, weights, visits, conversions = (np.array(column) for column in zip(*steps))
+        return Trace(int(self.replication[row]), day, weights, visits, conversions)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _accumulate(  # type: ignore[no-untyped-def]
+    running, over, chunk, visits_before, visits_after, best, regrets, cumulative, settled, curves
+):  # pragma: no cover
+    """Add one update to the curves (chunks, len(CURVES)), in the rows' order within each chunk.
+
+    So a chunk's sums have the same bits whatever was played beside it.
+    """
+    num_arms = best.shape[1]
+    for i in range(running.size):
+        row = running[i]
+        c = chunk[row]
+        if c < 0:
+            if not over[i]:
+                cumulative[row] += regrets[row]
+            continue
+        if over[i]:
+            settled[c, 0] += cumulative[row]
+            settled[c, 1] += cumulative[row] * cumulative[row]
+            continue
+        regret = regrets[row]
+        cumulative[row] += regret
+        total = cumulative[row]
+        served = 0.0
+        served_best = 0.0
+        for k in range(num_arms):
+            visits = visits_after[row, k] - visits_before[row, k]
+            served += visits
+            if best[row, k]:
+                served_best += visits
+        share = served_best / served if served > 0 else 0.0
+        curves[c, 0] += 1
+        curves[c, 1] += regret
+        curves[c, 2] += regret * regret
+        curves[c, 3] += total
+        curves[c, 4] += total * total
+        curves[c, 5] += share
+        curves[c, 6] += share * share
+    for c in range(curves.shape[0]):
+        curves[c, 3] += settled[c, 0]
+        curves[c, 4] += settled[c, 1]

@@ -1,0 +1,211 @@
+"""Plays an experiment: every cell, chunk by chunk, on an engine, into a store."""
+
+import contextlib
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bandit_env.envs.scenario import Scenario
+from bandit_env.experiment import config as experiment_file
+from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
+from bandit_env.experiment.config import Experiment
+from bandit_env.experiment.engine import Automatic, Engine, InProcess, LocalProcesses, Pool
+from bandit_env.experiment.errors import AgentError, ExperimentError
+from bandit_env.experiment.results import Cell, Run
+from bandit_env.experiment.runner import CellPlan, Part, batches_chunks, play
+from bandit_env.experiment.store import FolderStore, MemoryStore
+
+CHUNKS_AT_ONCE = 16  # played side by side, at the most: more gains little speed and costs memory
+JOBS_PER_WORKER = 2  # at the least, where there are chunks enough: so that workers end at about the same time
+
+
+@dataclass(frozen=True)
+class Job:
+    """Some chunks of one cell, to be played side by side."""
+
+    cell: int
+    plan: CellPlan
+    parts: tuple[Part, ...]
+
+    @property
+    def size(self) -> int:
+        """Experiments in it."""
+        return sum(part.replications for part in self.parts)
+
+
+class Watcher(Protocol):
+    """What wants to know how a run is getting on: a progress bar, TensorBoard."""
+
+    def start(self, cells: int, replications: int, finished: int) -> None:
+        """The run begins, with `finished` experiments of cells x replications already there."""
+
+    def advance(self, experiments: int) -> None:
+        """So many more experiments have ended."""
+
+    def chunks(self, plan: CellPlan, folder: str, chunks: Sequence[Chunk]) -> None:
+        """Some chunks of a cell are finished and stored."""
+
+
+def run(
+    scenario: Scenario | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    agents: Sequence[Any] | Mapping[str, Any],
+    replications: int,
+    *,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    classical: Mapping[str, Any] | None = None,
+    traces: int = 1,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Play `replications` experiments with each agent in each scenario.
+
+    Args:
+        scenario: keyword arguments of `DailyTrafficEnv` (or a `Scenario`); or several, each with a "name".
+        agents: names, tables as in an experiment file, or objects with `reset` and `act`; a mapping gives labels.
+        replications: experiments per scenario and agent.
+        seed: the same seed gives the same rows, whatever else is different here.
+        executor: None plays here and on all cores once that gains; a number of local processes, 1 being here; or any
+            `concurrent.futures.Executor`.
+        out: a folder for the results; None keeps them in memory.
+        resume, overwrite: what to do if that folder holds a run already.
+        classical: the table `[classical]` of an experiment file.
+        traces: experiments per cell recorded update by update.
+        watcher: told how the run is getting on.
+
+    Returns:
+        The results. A cell whose agent failed is missing; `Run.failures` says why.
+
+    Raises:
+        ExperimentError: bad input; nothing has been played.
+        StorageError: the folder could not be written; what was finished is intact.
+        WorkerError: worker processes kept dying.
+
+    >>> from bandit_env.experiment import run
+    >>> result = run({"rates": [0.04, 0.05]}, ["thompson"], replications=20, seed=1)
+    >>> len(result.cells[0].episodes)
+    20
+    """
+    if isinstance(scenario, Scenario):
+        worlds: dict[str, Any] = {"scenario": {f: getattr(scenario, f) for f in scenario.__dataclass_fields__}}
+    elif isinstance(scenario, Mapping):
+        worlds = {"scenario": dict(scenario)}
+    else:
+        worlds = {"scenarios": [dict(one) for one in scenario]}
+    table = {"name": "experiment", "replications": replications, "seed": seed, "traces": traces, **worlds}
+    table["agents"] = list(_tables(agents))
+    if classical is not None:
+        table["classical"] = dict(classical)
+    return execute(
+        experiment_file.resolve(table),
+        engine=choose_engine(executor),
+        out=None if out is None else Path(out),
+        resume=resume,
+        overwrite=overwrite,
+        watcher=watcher,
+    )
+
+
+def choose_engine(executor: Executor | int | None) -> Engine:
+    """The engine for `run`'s argument `executor`."""
+    if executor is None:
+        return Automatic()
+    if isinstance(executor, int):
+        if executor < 1:
+            raise ExperimentError(f"workers: found {executor}; expected 1 or more")
+        return InProcess() if executor == 1 else LocalProcesses(executor)
+    return Pool(executor)
+
+
+def execute(
+    experiment: Experiment,
+    *,
+    engine: Engine,
+    out: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Play a resolved experiment; see `run`."""
+    store = MemoryStore() if out is None else FolderStore(out, experiment.config, resume=resume, overwrite=overwrite)
+    wanted = parts(experiment.replications)
+    failures: dict[int, str] = {}
+    jobs = deque(_jobs(experiment, store, wanted, engine.workers))
+    if watcher is not None:
+        total = len(experiment.cells) * experiment.replications
+        watcher.start(len(experiment.cells), experiment.replications, total - sum(job.size for job in jobs))
+    advance: Callable[[int], None] = watcher.advance if watcher is not None else lambda count: None
+    with contextlib.closing(engine.map(work, jobs, advance)) as finished:  # type: ignore[type-var]
+        for job, played in finished:
+            if isinstance(played, AgentError):
+                failures.setdefault(job.cell, str(played))
+                _give_up(job.cell, jobs)
+                continue
+            folder = experiment.folders[job.cell]
+            for part, chunk in zip(job.parts, played, strict=True):
+                store.save(folder, part, chunk)
+            if watcher is not None:
+                watcher.chunks(job.plan, folder, played)
+    cells: list[Cell] = [
+        store.finish(experiment.folders[index], plan, wanted, experiment.about[index])
+        for index, plan in enumerate(experiment.cells)
+        if index not in failures
+    ]
+    return Run(experiment.config, cells, [failures[index] for index in sorted(failures)], store.directory)
+
+
+def work(job: Job, tick: Callable[[int], None] | None) -> list[Chunk] | AgentError:
+    """Play one job. An agent's failure is a result: it ends its cell, not the run."""
+    try:
+        return play(job.plan, job.parts, tick)
+    except AgentError as error:
+        return AgentError(str(error))  # without its cause, which might not travel between processes
+
+
+def parts(replications: int) -> list[Part]:
+    """The chunks that make up so many replications; the last may be wanted in part."""
+    return [
+        Part(index, min(CHUNK_SIZE, replications - index * CHUNK_SIZE))
+        for index in range(math.ceil(replications / CHUNK_SIZE))
+    ]
+
+
+def _jobs(experiment: Experiment, store: MemoryStore | FolderStore, wanted: list[Part], workers: int) -> Iterator[Job]:
+    """The chunks that the store does not have yet, in jobs large enough to be quick and small enough to share."""
+    for cell, (plan, folder) in enumerate(zip(experiment.cells, experiment.folders, strict=True)):
+        missing = [part for part in wanted if not store.has(folder, part)]
+        width = 1
+        if batches_chunks(plan.build_agent()):
+            width = min(CHUNKS_AT_ONCE, math.ceil(len(missing) / (JOBS_PER_WORKER * workers)) or 1)
+        for group in _batched(missing, width):
+            yield Job(cell, plan, group)
+
+
+def _give_up(cell: int, jobs: deque[Job]) -> None:
+    """Take a failed cell's jobs out; the other cells go on."""
+    for job in [job for job in jobs if job.cell == cell]:
+        jobs.remove(job)
+
+
+def _batched(items: list[Part], width: int) -> Iterator[tuple[Part, ...]]:
+    for start in range(0, len(items), width):
+        yield tuple(items[start : start + width])
+
+
+def _tables(agents: Sequence[Any] | Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Agents as tables of an experiment file."""
+    labelled = agents.items() if isinstance(agents, Mapping) else ((None, agent) for agent in agents)
+    for label, agent in labelled:
+        if isinstance(agent, str):
+            table: dict[str, Any] = {"name": agent}
+        elif isinstance(agent, Mapping):
+            table = dict(agent)
+        else:
+            table = {"object": agent}
+        yield table if label is None else table | {"label": label}
