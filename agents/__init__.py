@@ -6,7 +6,6 @@ True
 """
 
 from agents.agent import Agent
-from agents.build import build
 from bandit_env import plugins
 
 GROUP = "bandit_env.agents"
@@ -23,7 +22,7 @@ def make(name: str, **kwargs: object) -> Agent:
     >>> make("epsilon-greedy", epsilon=0.2, stopping="value-remaining").epsilon
     0.2
     """
-    agent = build(GROUP, "agent", name, kwargs)
+    agent = plugins.build(GROUP, "agent", name, kwargs)
     if not isinstance(agent, Agent):
         raise ValueError(f"agent {name!r} is a {type(agent).__name__}; expected an agents.Agent")
     return agent

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import _check
-from agents.build import build
 from agents.evidence import Evidence
+from bandit_env import plugins
 
 GROUP = "bandit_env.stopping_rules"
 
@@ -40,8 +40,9 @@ class StoppingRule(ABC):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The rule as plain data: its class and its arguments, defaults included."""
-        return {"rule": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
+        """The rule as a table that `make_rule` reads: its class and its arguments, defaults included."""
+        rule = f"{type(self).__module__}:{type(self).__qualname__}"
+        return {"rule": rule} | {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def declare(stop: NDArray[np.bool_], arm: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -170,7 +171,7 @@ def _fold(how: str, rules: list[StoppingRule]) -> StoppingRule:
 def _named(name: object, arguments: Mapping[str, Any]) -> StoppingRule:
     if not isinstance(name, str):
         raise ValueError(f"stopping rule is {name!r}; expected a name")
-    made = build(GROUP, "stopping rule", name, arguments)
+    made = plugins.build(GROUP, "stopping rule", name, arguments)
     if not isinstance(made, StoppingRule):
         raise ValueError(f"stopping rule {name!r} is a {type(made).__name__}; expected a StoppingRule")
     return made
