@@ -25,8 +25,8 @@ days_saved = "175"
 
 import dataclasses
 import importlib.metadata
-import inspect
 import itertools
+import json
 import math
 import re
 import tomllib
@@ -137,7 +137,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
     plans, about = [], []
     for name, scenario, classical in scenarios:
         for label, player, described in players:
-            world = dataclasses.asdict(scenario)
+            world = scenario.arguments()
             plans.append(CellPlan(name, label, world, scenario.task, player, file.seed, file.traces))
             about.append(
                 {
@@ -145,7 +145,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
                     "agent": label,
                     "parameters": {"scenario": world, "agent": described},
                     "task": dataclasses.asdict(scenario.task),
-                    "rates": world["rates"],
+                    "rates": world.get("rates"),
                     "classical": classical,
                 }
             )
@@ -251,7 +251,8 @@ def _agents(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, 
         if "object" in table:  # from Python: an agent as it is
             thing = table["object"]
             label = table.get("label") or type(thing).__name__
-            yield label, thing, {"name": f"{type(thing).__module__}:{type(thing).__qualname__}"}
+            name = f"{type(thing).__module__}:{type(thing).__qualname__}"
+            yield label, thing, {"name": name, **_parameters(thing, {})}
             continue
         for sweep_label, settings in _sweep(table, where):
             name = settings.pop("name", None)
@@ -260,30 +261,25 @@ def _agents(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, 
             label = settings.pop("label", name)
             if not isinstance(label, str) or not label:
                 raise ExperimentError(f"{where}.label: found {label!r}; expected a name")
-            _build(name, settings, where)
-            yield _name(label, sweep_label), (name, settings), {"name": name, **settings}
+            agent = _build(name, settings, where)
+            yield _name(label, sweep_label), (name, settings), {"name": name, **_parameters(agent, settings)}
 
 
-def _build(name: str, arguments: dict[str, Any], where: str) -> None:
+def _build(name: str, arguments: dict[str, Any], where: str) -> Any:
     """Build the agent once, so that what is wrong with it is said before anything runs."""
     try:
-        factory = plugins.load(AGENTS, name)
+        agent = plugins.build(AGENTS, "agent", name, arguments)
     except ValueError as error:
-        raise ExperimentError(f"{where}.name: {error}") from error
-    if not callable(factory):
-        raise ExperimentError(f"{where}.name: {name!r} is {factory!r}; expected an agent's class")
-    known = inspect.signature(factory).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-        for key in arguments:
-            if key not in known:
-                more = ["name", "label", "sweep"]
-                raise ExperimentError(f"{where}.{key}: unknown key{plugins.suggest(key, [*known, *more])}")
-    try:
-        agent = factory(**arguments)
-    except Exception as error:
-        raise ExperimentError(f"{where} ({name}): {error}") from error
+        raise ExperimentError(f"{where}: {error}") from error
     if not callable(getattr(agent, "act", None)) or not callable(getattr(agent, "reset", None)):
         raise ExperimentError(f"{where}.name: {name!r} is no agent; expected an object with `reset` and `act`")
+    return agent
+
+
+def _parameters(agent: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """An agent's arguments, defaults included where it tells them, as JSON can hold them."""
+    parameters = getattr(agent, "parameters", given)
+    return dict(json.loads(json.dumps(parameters, default=str)))
 
 
 def _sweep(table: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:

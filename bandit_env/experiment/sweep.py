@@ -74,7 +74,8 @@ def run(
         executor: None plays here and on all cores once that gains; a number of local processes, 1 being here; or any
             `concurrent.futures.Executor`.
         out: a folder for the results; None keeps them in memory.
-        resume, overwrite: what to do if that folder holds a run already.
+        resume: go on with the run that the folder holds.
+        overwrite: remove the run that the folder holds.
         classical: the table `[classical]` of an experiment file.
         traces: experiments per cell recorded update by update.
         watcher: told how the run is getting on.
@@ -93,7 +94,7 @@ def run(
     20
     """
     if isinstance(scenario, Scenario):
-        worlds: dict[str, Any] = {"scenario": {f: getattr(scenario, f) for f in scenario.__dataclass_fields__}}
+        worlds: dict[str, Any] = {"scenario": scenario.arguments()}
     elif isinstance(scenario, Mapping):
         worlds = {"scenario": dict(scenario)}
     else:
