@@ -1,7 +1,8 @@
 """The layout of an action, known here and nowhere else: K traffic scores, then one stop score.
 
 A flat Box, because Stable-Baselines3 and CleanRL refuse Dict actions. `encode_action` writes what an agent means,
-`decode_action` reads what an environment was sent.
+`decode_action` reads what an environment was sent. `row_is_valid` and `read_row` do the same for one row, in plain
+loops: the simulation compiles them into its step.
 """
 
 import numpy as np
@@ -48,12 +49,52 @@ def decode_action(action: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bo
         ValueError: a NaN, or a value outside [0, 1] by more than 1e-6; says which value, and where.
     """
     scores = np.asarray(action, dtype=np.float64)
-    inside = (scores >= -TOLERANCE) & (scores <= 1 + TOLERANCE)  # False for NaN
-    if not inside.all():
-        where = tuple(int(i) for i in np.argwhere(~inside)[0])
-        raise ValueError(f"action{list(where)} is {scores[where]}; expected a number in [0, 1]")
+    check_scores(scores)
     scores = scores.clip(0, 1)
     traffic, stop = scores[..., :-1], scores[..., -1] > STOP_THRESHOLD
     total = traffic.sum(axis=-1, keepdims=True)
     weights = np.where(total > 0, traffic / np.where(total > 0, total, 1), 1 / traffic.shape[-1])
     return weights, stop, traffic.argmax(axis=-1)
+
+
+def check_scores(scores: NDArray[np.floating]) -> None:
+    """Raise a ValueError that says which of `scores`, of any shape, is not in [0, 1] to within 1e-6, if one is not."""
+    inside = (scores >= -TOLERANCE) & (scores <= 1 + TOLERANCE)  # False for NaN
+    if not inside.all():
+        where = tuple(int(i) for i in np.argwhere(~inside)[0])
+        raise ValueError(f"action{list(where)} is {scores[where]}; expected a number in [0, 1]")
+
+
+def check_arms(arms: NDArray[np.integer], num_arms: int) -> None:
+    """Raise a ValueError that says which of `arms`, of any shape, is not in 0 .. num_arms - 1, if one is not."""
+    inside = (arms >= 0) & (arms < num_arms)
+    if not inside.all():
+        where = tuple(int(i) for i in np.argwhere(~inside)[0])
+        raise ValueError(f"action{list(where) or ''} is {arms[where]}; expected an arm, 0 to {num_arms - 1}")
+
+
+def row_is_valid(action: NDArray[np.float32]) -> bool:
+    """Whether `check_scores` would pass the action of one experiment, shape (K + 1,)."""
+    for k in range(action.size):
+        if not -TOLERANCE <= action[k] <= 1 + TOLERANCE:  # true for NaN
+            return False
+    return True
+
+
+def read_row(action: NDArray[np.float32], scores: NDArray[np.float64]) -> tuple[bool, int]:
+    """What `decode_action` reads, for one valid action, shape (K + 1,).
+
+    Writes the traffic scores into `scores`, shape (K,): proportional to the weights, not yet summing to 1. Returns
+    the wish to stop and the arm that a stop would declare.
+    """
+    arm = 0
+    total = 0.0
+    for k in range(scores.size):
+        score = min(max(float(action[k]), 0.0), 1.0)
+        scores[k] = score
+        total += score
+        if score > scores[arm]:
+            arm = k
+    if total == 0:
+        scores[:] = 1.0
+    return action[scores.size] > STOP_THRESHOLD, arm

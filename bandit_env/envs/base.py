@@ -1,0 +1,309 @@
+"""What the environments have in common: Gymnasium's reset and step, single and vector, over one simulation."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from bandit_env.envs.arguments import (
+    RENDER_MODES,
+    Seeds,
+    read_autoreset_mode,
+    read_mask,
+    read_options,
+    read_rates,
+    read_render_mode,
+    read_seeds,
+)
+from bandit_env.envs.render import draw
+from bandit_env.envs.scenario import MAX_COUNT
+from bandit_env.envs.simulation import Bools, Floats, Outcome, Simulation
+from bandit_env.envs.streams import Rows
+from bandit_env.envs.task import Task
+
+Observation = dict[str, Floats]
+Info = dict[str, Any]
+Action = TypeVar("Action")
+
+
+class World(Simulation, ABC):
+    """A simulation as Gymnasium sees it: spaces, observations, infos, and how an action becomes a step."""
+
+    clock: ClassVar[str]  # the name of the observation's third entry, the time elapsed
+
+    @property
+    @abstractmethod
+    def action_space(self) -> gym.Space[Any]:
+        """The action space of one experiment."""
+
+    @abstractmethod
+    def read(self, action: Any, batch: tuple[int, ...]) -> NDArray[Any]:
+        """Actions of shape (*batch, ...) as an array for `advance`; a ValueError if their shape or kind is another."""
+
+    @abstractmethod
+    def advance(self, actions: NDArray[Any]) -> Outcome:
+        """One step of all running rows; `actions` has one row per experiment."""
+
+    @abstractmethod
+    def step_info(self, outcome: Outcome) -> Info:
+        """What `info` tells about a step: new arrays of shape (N,), 0 in rows that did not run."""
+
+    def end_info(self, rows: Rows) -> Info:
+        """What `info` tells besides about experiments that have just ended: new arrays of shape (m,)."""
+        return {}
+
+    def reset_info(self, rows: Rows) -> Info:
+        """What `info` tells about new experiments: new arrays of shape (m, ...)."""
+        return {"rates": self.rates[rows], "best_rate": self.best_rate[rows]}
+
+    def seed_unseeded(self, rows: Rows, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
+        """Start those of `rows` that have no stream yet from the environment's own generator."""
+        new = self.unseeded(rows)
+        if new.size:
+            self.seed(new, env.np_random.integers(0, 2**64, new.size, np.uint64))
+
+    @property
+    def observation_space(self) -> gym.spaces.Dict:
+        """The observation space of one experiment: cumulative counts and the time elapsed."""
+        counts = (self.rates.shape[1],)
+        return gym.spaces.Dict(
+            {
+                "visits": gym.spaces.Box(0, MAX_COUNT, counts, np.float64),
+                "conversions": gym.spaces.Box(0, MAX_COUNT, counts, np.float64),
+                self.clock: gym.spaces.Box(0, self.scenario.max_days, (1,), np.float64),
+            }
+        )
+
+    def observe(self) -> Observation:
+        """What all N experiments show, copied."""
+        return {
+            "visits": self.visits.copy(),
+            "conversions": self.conversions.copy(),
+            self.clock: self.updates[:, None] / self.scenario.updates_per_day,
+        }
+
+
+class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
+    """One experiment: a world of one row."""
+
+    metadata = {"render_modes": RENDER_MODES, "render_fps": 4}  # noqa: RUF012 (Gymnasium's form)
+
+    def __init__(self, world: World, render_mode: str | None) -> None:
+        self.world = world
+        self.render_mode = read_render_mode(render_mode)
+        self.action_space = world.action_space
+        self.observation_space = world.observation_space
+        self._served: Floats = np.zeros(world.rates.shape[1])  # visits of the last update, for rendering
+
+    @property
+    def task(self) -> Task:
+        """What an agent may know of the experiment."""
+        return self.world.scenario.task
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
+        """Begin a new experiment.
+
+        Args:
+            seed: starts the random stream anew; None goes on with it.
+            options: {"rates": (K,)} fixes the rates of this episode.
+
+        Returns:
+            The first observation, and {"rates": (K,), "best_rate": float}.
+
+        Raises:
+            ValueError: an unknown option, or rates of another shape or outside [0, 1].
+        """
+        rates = read_rates(read_options(options, ("rates",)), (self.world.rates.shape[1],))
+        super().reset(seed=seed)  # refuses what is no seed
+        rows, seeds = np.zeros(1, np.int64), read_seeds(seed, 1)
+        if seeds is not None:
+            self.world.seed(rows, seeds[0])
+        self.world.seed_unseeded(rows, self)
+        self.world.begin(rows, None if rates is None else rates[None])
+        self._served[:] = 0
+        if self.render_mode == "human":
+            self.render()
+        info = self.world.reset_info(rows)
+        return self._observe(), {"rates": info["rates"][0], "best_rate": float(info["best_rate"][0])}
+
+    def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
+        """Serve one update, or end the experiment.
+
+        Raises:
+            ValueError: an action outside the action space; nothing has happened then.
+            gymnasium.error.ResetNeeded: before the first reset, and after the end of an episode.
+        """
+        world = self.world
+        if world.ended[0]:
+            raise ResetNeeded("step() came before the first reset or after the end of the episode; call reset()")
+        before = world.visits[0].copy()
+        outcome = world.advance(world.read(action, ())[None])
+        if outcome.served[0] > 0:
+            self._served = world.visits[0] - before
+        terminated = outcome.ended.size > 0
+        info = world.step_info(outcome) | (world.end_info(outcome.ended) if terminated else {})
+        if self.render_mode == "human":
+            self.render()
+        numbers = {name: array[0].item() for name, array in info.items()}
+        return self._observe(), float(outcome.reward[0]), terminated, False, numbers
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The experiment as a table of its arms: returned ("ansi") or printed ("human")."""
+        if self.render_mode is None:
+            gym.logger.warn(f"render() does nothing without a render_mode; expected one of {RENDER_MODES}")
+            return None
+        frame = draw(self.world, 0, self._served)
+        if self.render_mode == "ansi":
+            return frame
+        print(frame)
+        return None
+
+    def _observe(self) -> Observation:
+        return {name: array[0] for name, array in self.world.observe().items()}
+
+
+class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
+    """N experiments: a world of N rows, with Gymnasium's three ways of starting over."""
+
+    metadata = {  # noqa: RUF012 (Gymnasium's form)
+        "render_modes": RENDER_MODES,
+        "render_fps": 4,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(self, world: World, autoreset_mode: str | AutoresetMode, render_mode: str | None) -> None:
+        self.world = world
+        self.num_envs = world.ended.size
+        self.autoreset_mode = read_autoreset_mode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = read_render_mode(render_mode)
+        self.single_action_space = world.action_space
+        self.single_observation_space = world.observation_space
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self._begun = False
+        self._served: Floats = np.zeros_like(world.visits)  # visits of the last update, kept for rendering only
+
+    @property
+    def task(self) -> Task:
+        """What an agent may know of the experiments."""
+        return self.world.scenario.task
+
+    def reset(  # type: ignore[override]
+        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin new experiments, in all rows or in some.
+
+        Args:
+            seed: an int seeds row i with seed + i, a sequence row i with seed[i]; None, whole or for a row, goes on
+                with its stream.
+            options: {"rates": (K,) or (N, K)} fixes the rates of these episodes; {"reset_mask": (N,) bool} resets
+                these rows only.
+
+        Returns:
+            The observations of all rows; and {"rates": (N, K), "best_rate": (N,)}, with masks of the rows reset.
+
+        Raises:
+            ValueError: an unknown option, or one of another shape or out of range; another number of seeds.
+            gymnasium.error.ResetNeeded: a mask before the first reset.
+        """
+        n, k = self.world.rates.shape
+        options = read_options(options, ("rates", "reset_mask"))
+        rates, rows = read_rates(options, (k,), (n, k)), read_mask(options, n)
+        if not self._begun and rows.size < n:
+            raise ResetNeeded("options['reset_mask'] came before the first reset; call reset() without it")
+        super().reset(seed=seed if isinstance(seed, int) else None)  # refuses a negative one
+        seeds = read_seeds(seed, n)
+        if seeds is not None:
+            values, given = seeds
+            seeded = rows[given[rows]]
+            self.world.seed(seeded, values[seeded])
+        self.world.seed_unseeded(rows, self)
+        self.world.begin(rows, None if rates is None else np.broadcast_to(rates, (n, k))[rows])
+        self._begun = True
+        self._served[rows] = 0
+        if self.render_mode == "human":
+            self.render()
+        return self.world.observe(), self._spread(rows, self.world.reset_info(rows))
+
+    def step(self, actions: NDArray[Any]) -> tuple[Observation, Floats, Bools, Bools, Info]:
+        """One update of every experiment.
+
+        A row that has ended ignores its action. In NEXT_STEP mode it begins anew, with reward 0. In DISABLED mode it
+        idles until its masked reset, still terminated, with reward 0. In SAME_STEP mode a row that ends begins anew at
+        once; its last observation and info are infos["final_obs"] and infos["final_info"].
+
+        Raises:
+            ValueError: actions of another shape, or outside the action space in a running row; nothing has happened.
+            gymnasium.error.ResetNeeded: before the first reset.
+        """
+        if not self._begun:
+            raise ResetNeeded("step() came before the first reset; call reset()")
+        world, ran = self.world, ~self.world.ended
+        before = None if self.render_mode is None else world.visits.copy()
+        outcome = world.advance(world.read(actions, (self.num_envs,)))
+        if before is not None:
+            self._served[outcome.served > 0] = (world.visits - before)[outcome.served > 0]
+        info, infos, terminations = world.step_info(outcome), {}, world.ended.copy()
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            if outcome.ended.size:
+                infos |= self._final(outcome.ended, info) | self._begin_again(outcome.ended)
+                ran[outcome.ended] = False
+        else:
+            if outcome.ended.size:
+                infos |= self._spread(outcome.ended, world.end_info(outcome.ended))
+            if self.autoreset_mode is AutoresetMode.NEXT_STEP and not ran.all():
+                terminations &= ran
+                infos |= self._begin_again(np.flatnonzero(~ran))
+        if ran.any():
+            infos |= info | {f"_{name}": ran.copy() for name in info}
+        if self.render_mode == "human":
+            self.render()
+        return world.observe(), outcome.reward, terminations, np.zeros(self.num_envs, np.bool_), infos
+
+    def render(self) -> tuple[str, ...] | None:
+        """Each experiment as a table of its arms: returned ("ansi") or printed ("human")."""
+        if self.render_mode is None:
+            gym.logger.warn(f"render() does nothing without a render_mode; expected one of {RENDER_MODES}")
+            return None
+        frames = tuple(draw(self.world, row, self._served[row]) for row in range(self.num_envs))
+        if self.render_mode == "ansi":
+            return frames
+        print("\n".join(frames))
+        return None
+
+    def _begin_again(self, rows: Rows) -> Info:
+        self.world.begin(rows)
+        self._served[rows] = 0
+        return self._spread(rows, self.world.reset_info(rows))
+
+    def _final(self, rows: Rows, info: Info) -> Info:
+        """The last observations and infos of `rows`, in SyncVectorEnv's form; takes them out of `info`."""
+        last = self.world.observe()
+        observations = np.full(self.num_envs, None, dtype=object)
+        for row in rows:
+            observations[row] = {name: array[row].copy() for name, array in last.items()}
+        final_info = {name: array[rows] for name, array in info.items()} | self.world.end_info(rows)
+        for array in info.values():
+            array[rows] = 0
+        final = {"final_obs": observations, "final_info": self._spread(rows, final_info)}
+        return final | {f"_{name}": self._mask(rows) for name in final}
+
+    def _spread(self, rows: Rows, values: Info) -> Info:
+        """Arrays over `rows`, shape (m, ...), as arrays over all, shape (N, ...), with their masks."""
+        infos: Info = {}
+        for name, array in values.items():
+            infos[name] = np.zeros((self.num_envs, *array.shape[1:]), array.dtype)
+            infos[name][rows] = array
+            infos[f"_{name}"] = self._mask(rows)
+        return infos
+
+    def _mask(self, rows: Rows) -> Bools:
+        mask = np.zeros(self.num_envs, np.bool_)
+        mask[rows] = True
+        return mask

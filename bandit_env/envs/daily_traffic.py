@@ -1,0 +1,192 @@
+"""A website's daily traffic on K arms: the agent splits it, and decides when to stop and which arm to declare."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from bandit_env.envs.action import check_scores, row_is_valid
+from bandit_env.envs.base import BatchEnv, Info, SingleEnv, World
+from bandit_env.envs.scenario import Prior, Rates, Scenario, whole_number
+from bandit_env.envs.simulation import Outcome
+from bandit_env.envs.streams import Rows
+
+
+class DailyTraffic(World):
+    """Experiments whose action is K traffic scores and a stop score, laid out as action.py says."""
+
+    clock = "day"
+
+    @property
+    def action_space(self) -> gym.spaces.Box:
+        """One score in [0, 1] per arm, and one for stopping."""
+        return gym.spaces.Box(0, 1, (self.rates.shape[1] + 1,), np.float32)
+
+    def read(self, action: Any, batch: tuple[int, ...]) -> NDArray[np.float32]:
+        """The scores as float32, the dtype of the action space."""
+        expected = (*batch, self.rates.shape[1] + 1)
+        try:
+            with np.errstate(over="ignore"):  # too large for float32 becomes inf, which is refused as such
+                scores = np.asarray(action, np.float32)
+        except (TypeError, ValueError):
+            raise ValueError(f"the action is {action!r}; expected numbers of shape {expected}") from None
+        if scores.shape != expected:
+            raise ValueError(f"the action has shape {scores.shape}; expected {expected}")
+        if batch == () and not row_is_valid(scores):  # here, as the error tells the place in the array that came
+            check_scores(scores)
+        return scores
+
+    def advance(self, actions: NDArray[np.float32]) -> Outcome:
+        """One update of all running rows."""
+        return self.step(actions)
+
+    def step_info(self, outcome: Outcome) -> Info:
+        """The update's regret and visits."""
+        return {"regret": outcome.regret, "served": outcome.served}
+
+    def end_info(self, rows: Rows) -> Info:
+        """What came of the experiments."""
+        declared = self.declared[rows]
+        return {
+            "declared_arm": declared,
+            "correct": (declared >= 0) & (self.rates[rows, declared] == self.best_rate[rows]),
+            "stopping_day": self.updates[rows] / self.scenario.updates_per_day,
+            "regret_after": self.regret_after[rows],
+        }
+
+
+class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
+    """An A/B test, or a test of K arms, on a website's daily traffic.
+
+    ## Description
+    Each day `visits_per_day` visitors come to a website that has K variations of a page, the *arms*; arm 0 is the
+    *control*. A visitor who is shown arm k converts with probability `rates[k]`, which nobody knows. Each step the
+    agent splits the traffic of an update (by default a day) over the arms. At any time from `min_days` on it may stop
+    and declare an arm, which then serves all traffic up to the horizon. This is the setting of Scott (2013).
+
+    ## Action Space
+    `Box(0, 1, (K + 1,), float32)`: K traffic scores, then a stop score.
+
+    - The serving weights are the scores divided by their sum; all zero means uniform.
+    - The experiment stops when the stop score is above 0.5 and `day >= min_days`. A stopping step serves no traffic,
+      and declares the arm with the largest score, the lowest index on ties.
+
+    `bandit_env.envs.action.encode_action(weights, declared)` writes such actions.
+
+    ## Observation Space
+    `Dict` of `Box`, float64:
+
+    | entry | shape | meaning | min | max | unit |
+    | --- | --- | --- | --- | --- | --- |
+    | `visits` | (K,) | visits served by each arm so far | 0 | 2**53 | visits |
+    | `conversions` | (K,) | how many of them converted | 0 | 2**53 | conversions |
+    | `day` | (1,) | time elapsed | 0 | `max_days` | days |
+
+    ## Starting State
+    No visits, no conversions, day 0. The rates are `rates`, or drawn anew from the Beta distribution `prior`, or
+    `reset(options={"rates": [...]})`.
+
+    ## Rewards
+    With `reward="conversions"`: the conversions of the update; and on the step that declares an arm, the conversions
+    which that arm is expected to earn in the days left to the horizon (rate times visits), without which a learner
+    would never stop. With `reward="regret"`: minus the pseudo-regret on the same footing, so that an episode's return
+    is -(regret + regret after). `cost_per_day` is charged while the experiment runs.
+
+    The lump at the end is not discounted: train with gamma = 1. A discount, such as the 0.99 that many learners have
+    by default, makes the future traffic cheaper than the lump that stands for it, and pays for stopping at once.
+
+    ## Episode End
+    `terminated` when the agent declares an arm; or, after `max_days` days of traffic, on one last step, which serves
+    nothing and declares if the stop score is above 0.5 (else the experiment ends undecided, arm -1). The horizon is
+    part of the task and the day is observed, so `truncated` is never True.
+
+    ## Information
+    - on reset: `rates` (K,), `best_rate`;
+    - on a step: `regret`, the update's pseudo-regret sum_k visits_k (best rate - rate_k) in conversions, from the true
+      rates; `served`, the update's visits;
+    - at the end besides: `declared_arm` (-1: undecided), `correct` (the declared arm's rate equals the best rate),
+      `stopping_day` (days served), `regret_after` (the regret of the days from the stop to the horizon; 0 if undecided).
+
+    ## Arguments
+    ```python
+    gym.make("bandit_env/DailyTraffic-v0", rates=[0.04, 0.05], visits_per_day=100, max_days=1000, min_days=14)
+    gym.make("bandit_env/DailyTraffic-v0", prior=[4, 96], num_arms=2, max_days=60, updates_per_day=2)
+    gym.make_vec("bandit_env/DailyTraffic-v0", num_envs=1000, autoreset_mode="SameStep")
+    ```
+
+    | argument | default | meaning |
+    | --- | --- | --- |
+    | `rates` | [0.04, 0.05] | conversion rates, one per arm |
+    | `prior` | None | (a, b) of the Beta distribution that each episode draws its rates from, or one (a, b) per arm |
+    | `num_arms` | None | K; needed with a single (a, b) |
+    | `visits_per_day` | 100 | visits |
+    | `updates_per_day` | 1 | steps in a day |
+    | `max_days` | 1000 | the horizon, in days |
+    | `min_days` | 14 | no stop before this day |
+    | `split` | "multinomial" | or "proportional": whole numbers nearest to the weights, by largest remainder |
+    | `reward` | "conversions" | or "regret" |
+    | `cost_per_day` | 0 | charged while the experiment runs |
+    | `render_mode` | None | "ansi" or "human" |
+
+    `bandit_env.envs.scenario.Scenario` says what is allowed.
+
+    ## References
+    S. L. Scott, "Multi-armed Bandit Experiments", Google Analytics, 23 January 2013.
+    S. L. Scott, "A modern Bayesian look at the multi-armed bandit", Applied Stochastic Models in Business and Industry
+    26 (2010), 639-658.
+
+    ## Version History
+    * v0: initial version
+    """
+
+    def __init__(
+        self,
+        rates: Rates | None = None,
+        prior: Prior | None = None,
+        num_arms: int | None = None,
+        visits_per_day: int = 100,
+        updates_per_day: int = 1,
+        max_days: int = 1000,
+        min_days: float = 14,
+        split: str = "multinomial",
+        reward: str = "conversions",
+        cost_per_day: float = 0.0,
+        render_mode: str | None = None,
+    ) -> None:
+        scenario = Scenario(
+            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day
+        )
+        super().__init__(DailyTraffic(scenario, 1), render_mode)
+
+
+class DailyTrafficVectorEnv(BatchEnv):
+    """N experiments of `DailyTrafficEnv` side by side, in one compiled step; row by row the same, bit for bit.
+
+    Arguments are those of `DailyTrafficEnv`, and `num_envs` and `autoreset_mode`: "NextStep", "SameStep", "Disabled",
+    or the member of `gymnasium.vector.AutoresetMode` (only the strings survive `spec.to_json()`). Infos are arrays
+    over the N experiments, each with its mask `_key`; those of the end are there in steps in which an experiment ends.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        rates: Rates | None = None,
+        prior: Prior | None = None,
+        num_arms: int | None = None,
+        visits_per_day: int = 100,
+        updates_per_day: int = 1,
+        max_days: int = 1000,
+        min_days: float = 14,
+        split: str = "multinomial",
+        reward: str = "conversions",
+        cost_per_day: float = 0.0,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+    ) -> None:
+        scenario = Scenario(
+            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day
+        )
+        world = DailyTraffic(scenario, whole_number("num_envs", num_envs, 1))
+        super().__init__(world, autoreset_mode, render_mode)

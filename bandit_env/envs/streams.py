@@ -1,0 +1,173 @@
+"""Random streams for many experiments: one xoshiro256++ per row of an array, and draws from it.
+
+A row's draws depend on its own seed and its own requests only, never on the rows beside it; that is why NumPy's
+Generator, one stream for a whole array, will not do. All functions are compiled; a stream is `streams[row]`, four
+64-bit words, and every draw advances it.
+
+References:
+    Blackman and Vigna (2021), "Scrambled linear pseudorandom number generators", ACM TOMS 47(4): xoshiro256++.
+    Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA: SplitMix64.
+    Kachitvichyanukul and Schmeiser (1988), "Binomial random variate generation", CACM 31(2): inversion (BINV).
+    Hoermann (1993), "The generation of binomial random variates", J. Stat. Comput. Simul. 46: rejection (BTRS).
+"""
+
+import math
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Streams = NDArray[np.uint64]  # (N, 4)
+Rows = NDArray[np.int64]  # (n,), indices into the N
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Numba's njit, kept on disk between runs, with IEEE division; typed as the function itself."""
+    return cast("Callable[P, R]", njit(cache=True, error_model="numpy")(function))
+
+
+# Shifts and constants as uint64: Numba turns uint64 with a plain int into float64.
+_11, _17, _23, _27, _30, _31, _41, _45, _19 = (np.uint64(i) for i in (11, 17, 23, 27, 30, 31, 41, 45, 19))
+_GOLDEN, _MIX_1, _MIX_2 = (
+    np.uint64(i) for i in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+
+
+def fold_seed(seed: int) -> int:
+    """A non-negative integer of any size as 64 bits; below 2**64 it is itself, above its words are hashed together."""
+    if seed < 2**64:
+        return seed
+    state = np.random.SeedSequence(seed).generate_state(1, np.uint64)
+    return int(state[0])
+
+
+@compiled
+def seed_streams(streams: Streams, rows: Rows, seeds: NDArray[np.uint64]) -> None:
+    """Start the streams of `rows` from 64-bit seeds: four outputs of SplitMix64 each.
+
+    SplitMix64 is a bijection of a counter that moves by a constant, so its four outputs are never all zero.
+    """
+    for j in range(rows.size):
+        counter = seeds[j]
+        for word in range(4):
+            counter += _GOLDEN
+            z = (counter ^ (counter >> _30)) * _MIX_1
+            z = (z ^ (z >> _27)) * _MIX_2
+            streams[rows[j], word] = z ^ (z >> _31)
+
+
+@compiled
+def next_word(streams: Streams, row: int) -> np.uint64:
+    """The next 64 bits of a stream: xoshiro256++."""
+    s0, s1, s2, s3 = streams[row, 0], streams[row, 1], streams[row, 2], streams[row, 3]
+    total = s0 + s3
+    word: np.uint64 = ((total << _23) | (total >> _41)) + s0
+    s2 ^= s0
+    s3 ^= s1
+    streams[row, 0] = s0 ^ s3
+    streams[row, 1] = s1 ^ s2
+    streams[row, 2] = s2 ^ (s1 << _17)
+    streams[row, 3] = (s3 << _45) | (s3 >> _19)
+    return word
+
+
+@compiled
+def uniform(streams: Streams, row: int) -> float:
+    """A number of the open interval (0, 1): the middle of one of 2**53 equal parts."""
+    return ((next_word(streams, row) >> _11) + 0.5) * 2.0**-53
+
+
+@compiled
+def uniforms(streams: Streams, rows: Rows, out: NDArray[np.float64]) -> None:
+    """Fill `out`, shape (n, k), with uniform numbers, row j of it from the stream of rows[j]."""
+    for j in range(rows.size):
+        for k in range(out.shape[1]):
+            out[j, k] = uniform(streams, rows[j])
+
+
+@compiled
+def binomial(streams: Streams, row: int, n: int, p: float) -> int:
+    """The number of successes in n trials of probability p, for n from 0 to 10**15. Draws nothing if it is certain."""
+    if n <= 0 or p <= 0:
+        return 0
+    if p >= 1:
+        return n
+    if p > 0.5:
+        return n - _at_most_half(streams, row, n, 1 - p)
+    return _at_most_half(streams, row, n, p)
+
+
+@compiled
+def _at_most_half(streams: Streams, row: int, n: int, p: float) -> int:
+    return _inversion(streams, row, n, p) if n * p < 10 else _rejection(streams, row, n, p)
+
+
+@compiled
+def _inversion(streams: Streams, row: int, n: int, p: float) -> int:
+    """Count up from 0 until the cumulative probability passes a uniform number; n p steps on average.
+
+    Past `bound`, ten standard deviations up (probability below 1e-13), rounding would rule: draw again.
+    """
+    odds = p / (1 - p)
+    a = (n + 1) * odds
+    bound = min(float(n), n * p + 10 * math.sqrt(n * p * (1 - p) + 1))
+    none = math.exp(n * math.log1p(-p))  # P(0)
+    while True:
+        left, probability, x = uniform(streams, row), none, 0
+        while left > probability and x <= bound:
+            left -= probability
+            x += 1
+            probability *= a / x - odds
+        if x <= bound:
+            return x
+
+
+@compiled
+def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
+    """Hoermann's BTRS, for p <= 1/2 and n p >= 10: a transformed uniform, accepted 86 times in 100 or more at once.
+
+    The exact test is written with log1p of distances from the mode, as a difference of factorials of 10**12 would
+    lose the digits that decide.
+    """
+    odds = p / (1 - p)
+    spread = math.sqrt(n * p * (1 - p))
+    b = 1.15 + 2.53 * spread
+    a = -0.0873 + 0.0248 * b + 0.01 * p
+    centre = n * p + 0.5
+    quick = 0.92 - 4.2 / b
+    while True:
+        u = uniform(streams, row) - 0.5
+        v = uniform(streams, row)
+        us = 0.5 - abs(u)
+        x = math.floor((2 * a / us + b) * u + centre)
+        if us >= 0.07 and v <= quick:
+            return int(x)
+        if x < 0 or x > n:
+            continue
+        mode = math.floor((n + 1) * p)
+        step = x - mode
+        log_ratio = (  # log P(x) / P(mode)
+            step * math.log(odds * (n - mode + 1) / (mode + 1))
+            - (x + 0.5) * math.log1p(step / (mode + 1))
+            - (n - x + 0.5) * math.log1p(-step / (n - mode + 1))
+            + _stirling_error(mode) + _stirling_error(n - mode) - _stirling_error(x) - _stirling_error(n - x)
+        )  # fmt: skip
+        alpha = (2.83 + 5.1 / b) * spread
+        if math.log(v * alpha / (a / (us * us) + b)) <= log_ratio:
+            return int(x)
+
+
+_STIRLING_ERRORS = np.array([math.lgamma(k + 1) - 0.5 * math.log(2 * math.pi) - (k + 0.5) * math.log(k + 1) + k + 1 for k in range(10)])  # fmt: skip # noqa: E501
+
+
+@compiled
+def _stirling_error(k: float) -> float:
+    """log k! - [log(2 pi) / 2 + (k + 1/2) log(k + 1) - (k + 1)]."""
+    if k < 10:
+        return float(_STIRLING_ERRORS[int(k)])
+    square = (k + 1) * (k + 1)
+    return float((1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (k + 1))
