@@ -37,6 +37,7 @@ def arm_features(
             - "logit": log10 of the odds of the mean, for rates near 0 or 1;
             - "probability_best": P(the arm is the best);
             - "log_visits": log10(1 + visits of the arm);
+            - "log_precision": log10(a + b + visits of the arm), with the prior's pseudo-visits a + b;
             - "log_left": log10(1 + visits left in the experiment), the same for every arm;
             - "day": the share of the horizon that has passed, 0 to 1, the same for every arm;
             - "gap": the posterior mean less the best one among the other arms, in standard deviations of the
@@ -123,6 +124,7 @@ FEATURES: dict[str, Callable[[_Arms], Floats]] = {
     "logit": _logit,
     "probability_best": _probability_best,
     "log_visits": lambda arms: np.log10(1 + arms.visits),
+    "log_precision": lambda arms: np.log10(arms.visits + sum(arms.prior)),
     "log_left": _log_left,
     "day": lambda arms: np.minimum(arms.day / arms.max_days, 1),
     "gap": _gap,

@@ -1,0 +1,94 @@
+"""A trained policy, played as an agent like any other."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.allocation import Allocation
+from agents.evidence import Evidence
+from agents.policy import Policy
+from agents.stopping import StoppingRule
+from bandit_env.envs.task import Task
+
+
+@dataclass(eq=False)
+class Learned(Allocation):
+    """Serves the arms by a small network that was trained to lose few conversions.
+
+    A policy that learned to stop does so by itself, and ships the arm with the largest score without claiming that it is better, unless
+    another stopping rule is given. The network sees posteriors from `prior`, as the other allocations do.
+
+    Attributes:
+        path: a weights file, or the name of shipped weights: "per-visit", "daily", "daily-cost", ...
+
+    >>> Learned(path="per-visit").policy.kind
+    'per-visit'
+    """
+
+    path: str = field(default="daily", kw_only=True)
+
+    source: ClassVar[str] = "trained by scripts/train_evolution.py or scripts/train_ppo.py (see docs/learned.md)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.policy = Policy.load(self.path)
+        if self.policy.stops and self._rule is None:
+            self._rule = _OwnStop(self.policy)
+
+    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
+        """Prepare for a batch, once the task is known to be the kind that the policy was trained for.
+
+        Raises:
+            ValueError: a policy for single visits asked to split a day's traffic, or the other way round.
+        """
+        per_update = task.visits_per_day / task.updates_per_day
+        fitting = "per-visit" if per_update == 1 else "daily"
+        if self.policy.kind != fitting:
+            raise ValueError(
+                f"the weights {str(self.path)!r} were trained for {self.policy.kind} tasks; "
+                f"this one has {per_update:g} visits in an update, a {fitting} task"
+            )
+        for name, (low, high) in _ranges(self.policy).items():
+            value = getattr(task, name)
+            if not low <= value <= high:
+                warnings.warn(
+                    f"the weights {str(self.path)!r} were trained for {name} from {low:g} to {high:g}; "
+                    f"this task has {value:g}, and what they do there is untested",
+                    stacklevel=2,
+                )
+        super().reset(task, num_experiments, rng)
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        """The policy's split, shape (n, K)."""
+        return self.policy.weights(_scores(self.policy, evidence)[0])
+
+
+class _OwnStop(StoppingRule):
+    """Stops where the policy's own stop score is above 0, and ships the arm with the largest score."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def decide(self, evidence: Evidence) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        scores, stop = _scores(self.policy, evidence)
+        return np.where(stop > 0, scores.argmax(axis=1), -1), np.zeros(len(evidence), dtype=bool)
+
+
+def _scores(policy: Policy, evidence: Evidence) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    task = evidence.task
+    return policy.scores(
+        evidence.conversions,
+        evidence.visits,
+        evidence.day,
+        task.max_days,
+        task.visits_per_day,
+        evidence.prior,
+    )
+
+
+def _ranges(policy: Policy) -> dict[str, tuple[float, float]]:
+    known = ("num_arms", "visits_per_day", "max_days")
+    return {name: tuple(policy.trained[name]) for name in known if name in policy.trained}

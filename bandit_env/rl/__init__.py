@@ -1,0 +1,1 @@
+"""Adapters to reinforcement-learning libraries; each needs the library that it is named after."""
