@@ -43,14 +43,14 @@ def choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(allowed)}")
 
 
-def beta_prior(value: object) -> tuple[float, float]:
-    """A Beta prior as a pair of positive numbers."""
+def beta_prior(value: object, name: str = "prior") -> tuple[float, float]:
+    """The two parameters of a Beta distribution, as positive floats."""
     try:
         a, b = (float(part) for part in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
-        raise ValueError(f"prior is {value!r}; expected two positive numbers [a, b]") from None
+        raise ValueError(f"{name} is {value!r}; expected two positive numbers [a, b]") from None
     if not (a > 0 and b > 0 and isfinite(a + b)):
-        raise ValueError(f"prior is {value!r}; expected two positive numbers [a, b]")
+        raise ValueError(f"{name} is {value!r}; expected two positive numbers [a, b]")
     return a, b
 
 

@@ -89,3 +89,10 @@ class Allocation(Agent):
         declared, claims = rule.decide(evidence)
         self._claims[evidence.experiments] = claims
         return encode_action(self.weights(evidence), declared)
+
+
+def share_among_leaders(index: NDArray[np.float64]) -> NDArray[np.float64]:
+    """All traffic on the arm with the largest index, shared equally on ties, shape (n, K)."""
+    leads = index == index.max(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = leads / leads.sum(axis=1, keepdims=True)
+    return shares

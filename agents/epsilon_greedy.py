@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import _check
-from agents.allocation import Allocation
+from agents.allocation import Allocation, share_among_leaders
 from agents.evidence import Evidence
 
 
@@ -43,10 +43,3 @@ class EpsilonGreedy(Allocation):
         if self.decay_after is not None:
             epsilon *= np.minimum(1, self.decay_after / np.maximum(evidence.total_visits, 1))[:, None]
         return epsilon / evidence.task.num_arms + (1 - epsilon) * share_among_leaders(evidence.posterior_mean)
-
-
-def share_among_leaders(index: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All traffic on the arm with the largest index, shared equally on ties, shape (n, K)."""
-    leads = index == index.max(axis=1, keepdims=True)
-    shares: NDArray[np.float64] = leads / leads.sum(axis=1, keepdims=True)
-    return shares

@@ -84,9 +84,7 @@ class Evidence:
         if self._probability_best is None:
             from bandit_env.stats import posterior
 
-            self._probability_best = posterior.probability_best(
-                self.conversions, self.visits, prior=self.prior
-            )
+            self._probability_best = posterior.probability_best(self.conversions, self.visits, prior=self.prior)
         return self._probability_best
 
     @property

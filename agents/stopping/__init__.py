@@ -7,7 +7,9 @@ A rule goes with any allocation. Rules combine: `a | b` stops when either does, 
 True
 """
 
+from agents.stopping.always_valid import ConfidenceSequence, GeneralizedLikelihoodRatio, MixtureSPRT
 from agents.stopping.classical import FixedSample
+from agents.stopping.group_sequential import GroupSequential, RepeatedTest
 from agents.stopping.posterior import BeatsControl, ExpectedLoss, ProbabilityBest, ValueRemaining
 from agents.stopping.rule import After, AllOf, AnyOf, StoppingRule, make_rule
 
@@ -16,9 +18,14 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "BeatsControl",
+    "ConfidenceSequence",
     "ExpectedLoss",
     "FixedSample",
+    "GeneralizedLikelihoodRatio",
+    "GroupSequential",
+    "MixtureSPRT",
     "ProbabilityBest",
+    "RepeatedTest",
     "StoppingRule",
     "ValueRemaining",
     "make_rule",

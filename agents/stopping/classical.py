@@ -35,9 +35,7 @@ class FixedSample(StoppingRule):
     power: float = 0.95
     alpha: float = 0.05
     visits_per_arm: float | None = None
-    source: ClassVar[str] = (
-        'Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions", chapter 4'
-    )
+    source: ClassVar[str] = 'Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions", chapter 4'
 
     def __post_init__(self) -> None:
         planned = (self.baseline is not None, self.target is not None)
@@ -55,9 +53,7 @@ class FixedSample(StoppingRule):
         if per_arm is None:
             assert self.baseline is not None
             assert self.target is not None
-            per_arm = sample_size(
-                self.baseline, self.target, self.power, self.alpha, comparisons=num_arms - 1
-            )
+            per_arm = sample_size(self.baseline, self.target, self.power, self.alpha, comparisons=num_arms - 1)
         return num_arms * ceil(per_arm)
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -85,7 +81,7 @@ def winner(
     """
     better = significant & (z > 0)
     better[:, 0] = False
-    found: NDArray[np.bool_] = better.any(axis=1)
-    arm: NDArray[np.intp] = np.where(found, np.where(better, rate, -1.0).argmax(axis=1), 0)
+    found = np.logical_or.reduce(better, axis=1)
+    arm = np.where(found, np.where(better, rate, -1.0).argmax(axis=1), 0)
     control_wins = (significant & (z < 0))[:, 1:].all(axis=1)
     return arm, np.logical_or(found, control_wins)
