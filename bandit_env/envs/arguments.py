@@ -18,6 +18,8 @@ Seeds = int | Sequence[int | None] | NDArray[np.integer] | None
 
 def read_render_mode(mode: str | None) -> str | None:
     """A render mode that we have, or None."""
+    if mode == "rgb_array":  # Stable-Baselines3's make_vec_env asks every environment for it; gymnasium.make has warned
+        return None
     if mode is not None:
         one_of("render_mode", mode, RENDER_MODES)
     return mode

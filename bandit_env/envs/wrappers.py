@@ -17,13 +17,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
-from gymnasium.vector import VectorActionWrapper, VectorEnv, VectorObservationWrapper
+from gymnasium.vector import VectorActionWrapper, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from bandit_env.envs.action import encode_action
 from bandit_env.envs.task import Task
-from bandit_env.stats.features import DEFAULT_FEATURES, arm_features, check_names
+from bandit_env.stats.features import DEFAULT_FEATURES, FEATURES, arm_features, check_names
 
 
 class ArmFeatures(gym.ObservationWrapper[NDArray[np.float32], Any, Any], RecordConstructorArgs):
@@ -54,17 +54,22 @@ class ArmFeatures(gym.ObservationWrapper[NDArray[np.float32], Any, Any], RecordC
         return self._table.read(observation)
 
 
-class ArmFeaturesVector(VectorObservationWrapper, RecordConstructorArgs):
+class ArmFeaturesVector(VectorWrapper, RecordConstructorArgs):
     """`ArmFeatures` for a vector environment: observations of shape (N, K, F), float32."""
 
     def __init__(
         self, env: VectorEnv[Any, Any, Any], names: Sequence[str] = DEFAULT_FEATURES, prior: tuple[float, float] = (1.0, 1.0)
     ) -> None:
         RecordConstructorArgs.__init__(self, names=tuple(names), prior=tuple(prior))
-        VectorObservationWrapper.__init__(self, env)
+        VectorWrapper.__init__(self, env)  # Gymnasium's VectorObservationWrapper refuses SAME_STEP
         self._table = _Table(_task(env), env.single_observation_space, names, prior)
         self.single_observation_space = self._table.space
         self.observation_space = batch_space(self._table.space, self.num_envs)
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> Any:
+        """Begin new episodes."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self._table.read(observations), infos
 
     def step(self, actions: Any) -> Any:
         """A step, the last observations of ended episodes rewritten as well."""
@@ -74,11 +79,7 @@ class ArmFeaturesVector(VectorObservationWrapper, RecordConstructorArgs):
             for row in np.flatnonzero(infos["_final_obs"]):
                 final[row] = self._table.read(infos["final_obs"][row])
             infos = {**infos, "final_obs": final}
-        return self.observations(observations), rewards, terminations, truncations, infos
-
-    def observations(self, observations: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
-        """Counts as features, shape (N, K, F)."""
-        return self._table.read(observations)
+        return self._table.read(observations), rewards, terminations, truncations, infos
 
 
 class AllocationMenu(gym.ActionWrapper[Any, np.int64, Any], RecordConstructorArgs):
@@ -140,7 +141,9 @@ class _Table:
             raise ValueError(f"expected an observation of visits, conversions and a clock; found {space}")
         (self.clock,) = set(space) - {"visits", "conversions"}
         self.task, self.names, self.prior = task, tuple(names), prior
-        self.space = gym.spaces.Box(-np.inf, np.inf, (task.num_arms, len(self.names)), np.float32)
+        low = np.array([[FEATURES[name].low for name in names]] * task.num_arms, np.float32)  # (K, F)
+        high = np.array([[FEATURES[name].high for name in names]] * task.num_arms, np.float32)
+        self.space = gym.spaces.Box(low, high, dtype=np.float32)
 
     def read(self, observation: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
         return arm_features(

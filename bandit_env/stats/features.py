@@ -1,6 +1,7 @@
 """What a learner sees instead of raw counts: a few numbers per arm, the same number whatever the number of arms."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +57,7 @@ def arm_features(
     arms = _Arms(conversions, visits, np.asarray(day, dtype=np.float64)[..., None], max_days, visits_per_day, prior)
     out = np.empty((*visits.shape, len(names)))
     for i, name in enumerate(names):
-        out[..., i] = FEATURES[name](arms)
+        out[..., i] = FEATURES[name].column(arms)
     return out
 
 
@@ -118,14 +119,22 @@ def _gap(arms: _Arms) -> Floats:
     return np.asarray((difference / np.sqrt(variance)).clip(-LARGEST_GAP, LARGEST_GAP))
 
 
-FEATURES: dict[str, Callable[[_Arms], Floats]] = {
-    "mean": lambda arms: arms.mean,
-    "sd": lambda arms: np.sqrt(arms.variance),
-    "logit": _logit,
-    "probability_best": _probability_best,
-    "log_visits": lambda arms: np.log10(1 + arms.visits),
-    "log_precision": lambda arms: np.log10(arms.visits + sum(arms.prior)),
-    "log_left": _log_left,
-    "day": lambda arms: np.minimum(arms.day / arms.max_days, 1),
-    "gap": _gap,
+class Feature(NamedTuple):
+    """How a feature is computed, and the range that it keeps to (counts up to 2**53, a prior's a and b above 1e-4)."""
+
+    column: Callable[[_Arms], Floats]
+    low: float
+    high: float
+
+
+FEATURES: dict[str, Feature] = {
+    "mean": Feature(lambda arms: arms.mean, 0, 1),
+    "sd": Feature(lambda arms: np.sqrt(arms.variance), 0, 0.5),
+    "logit": Feature(_logit, -20, 20),
+    "probability_best": Feature(_probability_best, 0, 1),
+    "log_visits": Feature(lambda arms: np.log10(1 + arms.visits), 0, 16),
+    "log_precision": Feature(lambda arms: np.log10(arms.visits + sum(arms.prior)), -4, 16),
+    "log_left": Feature(_log_left, 0, 16),
+    "day": Feature(lambda arms: np.minimum(arms.day / arms.max_days, 1), 0, 1),
+    "gap": Feature(_gap, -LARGEST_GAP, LARGEST_GAP),
 }
