@@ -28,10 +28,10 @@ def encode_action(weights: ArrayLike, declared: ArrayLike | None = None) -> NDAr
     action[..., :num_arms] = weights
     if declared is not None:
         arm = np.asarray(declared)
-        stopping = np.nonzero(arm >= 0)
+        stopping = arm >= 0
         action[stopping] = 0
-        action[(*stopping, arm[stopping])] = 1
-        action[(*stopping, -1)] = 1
+        action[..., :num_arms][stopping, arm[stopping]] = 1
+        action[stopping, -1] = 1
     return action
 
 
@@ -61,7 +61,7 @@ def check_scores(scores: NDArray[np.floating]) -> None:
     """Raise a ValueError that says which of `scores`, of any shape, is not in [0, 1] to within 1e-6, if one is not."""
     inside = (scores >= -TOLERANCE) & (scores <= 1 + TOLERANCE)  # False for NaN
     if not inside.all():
-        where = tuple(int(i) for i in np.argwhere(~inside)[0])
+        where = tuple(np.argwhere(~inside)[0].tolist())
         raise ValueError(f"action{list(where)} is {scores[where]}; expected a number in [0, 1]")
 
 
@@ -69,32 +69,32 @@ def check_arms(arms: NDArray[np.integer], num_arms: int) -> None:
     """Raise a ValueError that says which of `arms`, of any shape, is not in 0 .. num_arms - 1, if one is not."""
     inside = (arms >= 0) & (arms < num_arms)
     if not inside.all():
-        where = tuple(int(i) for i in np.argwhere(~inside)[0])
+        where = tuple(np.argwhere(~inside)[0].tolist())
         raise ValueError(f"action{list(where) or ''} is {arms[where]}; expected an arm, 0 to {num_arms - 1}")
 
 
-def row_is_valid(action: NDArray[np.float32]) -> bool:
-    """Whether `check_scores` would pass the action of one experiment, shape (K + 1,)."""
-    for k in range(action.size):
-        if not -TOLERANCE <= action[k] <= 1 + TOLERANCE:  # true for NaN
+def row_is_valid(actions: NDArray[np.float32], row: int) -> bool:
+    """Whether `check_scores` would pass one row of the actions, shape (N, K + 1)."""
+    for k in range(actions.shape[1]):  # noqa: SIM110 (Numba compiles no generator expression)
+        if not -TOLERANCE <= actions[row, k] <= 1 + TOLERANCE:  # true for NaN
             return False
     return True
 
 
-def read_row(action: NDArray[np.float32], scores: NDArray[np.float64]) -> tuple[bool, int]:
-    """What `decode_action` reads, for one valid action, shape (K + 1,).
+def read_row(actions: NDArray[np.float32], row: int, scores: NDArray[np.float64]) -> tuple[bool, int]:
+    """What `decode_action` reads in one valid row of the actions, shape (N, K + 1).
 
-    Writes the traffic scores into `scores`, shape (K,): proportional to the weights, not yet summing to 1. Returns
+    Writes the traffic scores into `scores`, shape (K,): proportional to the weights, but not summing to 1. Returns
     the wish to stop and the arm that a stop would declare.
     """
     arm = 0
     total = 0.0
     for k in range(scores.size):
-        score = min(max(float(action[k]), 0.0), 1.0)
-        scores[k] = score
-        total += score
-        if score > scores[arm]:
+        scores[k] = min(max(actions[row, k], 0.0), 1.0)
+        total += scores[k]
+        if scores[k] > scores[arm]:
             arm = k
     if total == 0:
-        scores[:] = 1.0
-    return action[scores.size] > STOP_THRESHOLD, arm
+        for k in range(scores.size):
+            scores[k] = 1.0
+    return actions[row, scores.size] > STOP_THRESHOLD, arm

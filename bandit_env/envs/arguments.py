@@ -75,7 +75,7 @@ def read_seeds(seed: Seeds, num_envs: int) -> tuple[NDArray[np.uint64], NDArray[
         if 0 <= seed <= 2**64 - num_envs:
             return np.uint64(seed) + np.arange(num_envs, dtype=np.uint64), np.ones(num_envs, np.bool_)
         seed = range(seed, seed + num_envs)
-    elif not isinstance(seed, (Sequence, np.ndarray)) or isinstance(seed, str):
+    if not isinstance(seed, (Sequence, np.ndarray)):
         raise Error(f"seed is {seed!r}; expected an int, or one for each of the {num_envs} experiments")
     if len(seed) != num_envs:
         raise ValueError(f"{len(seed)} seeds came; expected one for each of the {num_envs} experiments")

@@ -97,7 +97,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         self.world = world
         self.render_mode = read_render_mode(render_mode)
         self.action_space = world.action_space
-        self.observation_space = world.observation_space
+        self.observation_space: gym.Space[Any] = world.observation_space
         self._served: Floats = np.zeros(world.rates.shape[1])  # visits of the last update, for rendering
 
     @property
@@ -152,7 +152,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         numbers = {name: array[0].item() for name, array in info.items()}
         return self._observe(), float(outcome.reward[0]), terminated, False, numbers
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The experiment as a table of its arms: returned ("ansi") or printed ("human")."""
         if self.render_mode is None:
             gym.logger.warn(f"render() does nothing without a render_mode; expected one of {RENDER_MODES}")
@@ -194,9 +194,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         """What an agent may know of the experiments."""
         return self.world.scenario.task
 
-    def reset(  # type: ignore[override]
-        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, Info]:
+    def reset(self, *, seed: Seeds = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin new experiments, in all rows or in some.
 
         Args:
@@ -249,7 +247,8 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         outcome = world.advance(world.read(actions, (self.num_envs,)))
         if before is not None:
             self._served[outcome.served > 0] = (world.visits - before)[outcome.served > 0]
-        info, infos, terminations = world.step_info(outcome), {}, world.ended.copy()
+        infos: Info = {}
+        info, terminations = world.step_info(outcome), world.ended.copy()
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if outcome.ended.size:
                 infos |= self._final(outcome.ended, info) | self._begin_again(outcome.ended)

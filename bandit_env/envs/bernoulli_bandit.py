@@ -29,10 +29,11 @@ class BernoulliBandit(World):
         """The arms as int64, the dtype of the action space."""
         arms = np.asarray(action)
         if arms.shape != batch or arms.dtype.kind not in "iu":
-            raise ValueError(f"the action is {arms.dtype} of shape {arms.shape}; expected whole numbers of shape {batch}")
+            came = f"{arms.dtype} of shape {arms.shape}"
+            raise ValueError(f"the action is {came}; expected whole numbers of shape {batch}")
         if batch == ():
             check_arms(arms, self.rates.shape[1])
-        return arms.astype(np.int64)
+        return np.require(arms, np.int64, ["C", "W"])  # the one kind that the simulation is compiled for
 
     def advance(self, actions: NDArray[np.int64]) -> Outcome:
         """One visit of all running rows."""
@@ -136,9 +137,7 @@ class BernoulliBanditVectorEnv(BatchEnv):
         super().__init__(world, autoreset_mode, render_mode)
 
 
-def _scenario(
-    rates: Rates | None, prior: Prior | None, num_arms: int | None, horizon: int, reward: str
-) -> Scenario:
+def _scenario(rates: Rates | None, prior: Prior | None, num_arms: int | None, horizon: int, reward: str) -> Scenario:
     one_of("reward", reward, ("reward", "regret"))
     return Scenario(
         rates=DEFAULT_RATES if rates is None and prior is None else rates,

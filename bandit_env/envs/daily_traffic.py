@@ -29,13 +29,13 @@ class DailyTraffic(World):
         expected = (*batch, self.rates.shape[1] + 1)
         try:
             with np.errstate(over="ignore"):  # too large for float32 becomes inf, which is refused as such
-                scores = np.asarray(action, np.float32)
+                scores = np.require(action, np.float32, ["C", "W"])  # the one kind that the step is compiled for
         except (TypeError, ValueError):
             raise ValueError(f"the action is {action!r}; expected numbers of shape {expected}") from None
         if scores.shape != expected:
             raise ValueError(f"the action has shape {scores.shape}; expected {expected}")
-        if batch == () and not row_is_valid(scores):  # here, as the error tells the place in the array that came
-            check_scores(scores)
+        if batch == () and not row_is_valid(scores[None], 0):
+            check_scores(scores)  # here, as the error tells the place in the array that came
         return scores
 
     def advance(self, actions: NDArray[np.float32]) -> Outcome:
@@ -107,7 +107,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     - on a step: `regret`, the update's pseudo-regret sum_k visits_k (best rate - rate_k) in conversions, from the true
       rates; `served`, the update's visits;
     - at the end besides: `declared_arm` (-1: undecided), `correct` (the declared arm's rate equals the best rate),
-      `stopping_day` (days served), `regret_after` (the regret of the days from the stop to the horizon; 0 if undecided).
+      `stopping_day` (days served), `regret_after` (the regret from the stop to the horizon; 0 if undecided).
 
     ## Arguments
     ```python

@@ -1,5 +1,6 @@
 """The world of an experiment: rates, traffic and horizon. Plain data, checked once, here."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -86,7 +87,7 @@ class Scenario:
 
     @property
     def min_updates(self) -> int:
-        """The number of updates after which an experiment may stop: the first t with t / updates_per_day >= min_days."""
+        """The updates after which an experiment may stop: the first t with t / updates_per_day >= min_days."""
         updates = int(self.min_days * self.updates_per_day)
         while updates / self.updates_per_day < self.min_days:
             updates += 1
@@ -128,7 +129,7 @@ def check_rates(name: str, rates: ArrayLike) -> NDArray[np.float64]:
     array = _numbers(name, rates)
     outside = ~((array >= 0) & (array <= 1))  # True for NaN
     if outside.any():
-        where = tuple(int(i) for i in np.argwhere(outside)[0])
+        where = tuple(np.argwhere(outside)[0].tolist())
         raise ValueError(f"{name}{list(where) or ''} is {array[where]}; expected a rate in [0, 1]")
     return array
 
@@ -139,10 +140,9 @@ def whole_number(name: str, value: object, least: int) -> int:
     Raises:
         ValueError: names the argument, what came and what was expected.
     """
-    if isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value):
-        number = int(value) if isinstance(value, Integral) else float(value)
-        if number == int(number) and number >= least:
-            return int(number)
+    number = _finite(value)
+    if number is not None and number == int(number) and number >= least:
+        return int(number)
     raise ValueError(f"{name} is {value!r}; expected a whole number of at least {least}")
 
 
@@ -167,9 +167,19 @@ def _per_arm_prior(prior: ArrayLike, num_arms: int | None) -> tuple[tuple[float,
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value):
-        return int(value) if isinstance(value, Integral) else float(value)
-    raise ValueError(f"{name} is {value!r}; expected a finite number")
+    number = _finite(value)
+    if number is None:
+        raise ValueError(f"{name} is {value!r}; expected a finite number")
+    return number
+
+
+def _finite(value: object) -> int | float | None:
+    """A whole number as int, another finite number as float, and None for anything else; True is no number."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) and math.isfinite(value) else None
 
 
 def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from bandit_env.envs.action import check_arms, check_scores, read_row, row_is_valid
 from bandit_env.envs.scenario import Scenario
-from bandit_env.envs.streams import Rows, Streams, binomial, compiled, seed_streams, uniforms
+from bandit_env.envs.streams import Rows, Streams, binomial, compiled, inlined, seed_streams, uniforms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_read_row = compiled(read_row)
-_row_is_valid = compiled(row_is_valid)
+_read_row = inlined(read_row)
+_row_is_valid = inlined(row_is_valid)
 
 
 class Outcome(NamedTuple):
@@ -58,9 +58,10 @@ class Simulation:
         self._running: Rows = np.zeros(n, np.int64)  # the first _num_running are the rows that run, increasing
         self._num_running = 0
         self._just_ended: Rows = np.zeros(n, np.int64)
-        self._plan = (
-            scenario.visits_per_day,
-            scenario.updates_per_day,
+        v, u = scenario.visits_per_day, scenario.updates_per_day
+        self._traffic: Ints = np.array([(i + 1) * v // u - i * v // u for i in range(u)], np.int64)
+        self._plan: Plan = (
+            float(v * scenario.max_days),
             scenario.task.max_updates,
             scenario.min_updates,
             scenario.split == "proportional",
@@ -101,8 +102,8 @@ class Simulation:
         """
         outcome = self._empty_outcome()
         still, ended = _step(
-            actions, self._running, self._num_running, self._plan, self.streams, self.rates, self.best_rate,
-            self.visits, self.conversions, self.updates, self.ended, self.declared, self.regret_after,
+            actions, self._running, self._num_running, self._plan, self._traffic, self.streams, self.rates,
+            self.best_rate, self.visits, self.conversions, self.updates, self.ended, self.declared, self.regret_after,
             self._just_ended, *outcome[:3],
         )  # fmt: skip
         if still < 0:
@@ -145,45 +146,49 @@ class Simulation:
         return rates
 
 
-Plan = tuple[int, int, int, int, bool, bool, float]
+Plan = tuple[float, int, int, bool, bool, float]  # as in Simulation.__init__
 
 
 @compiled
 def _step(
-    actions: NDArray[np.float32], running: Rows, num_running: int, plan: Plan, streams: Streams, rates: Floats,
-    best_rate: Floats, visits: Floats, conversions: Floats, updates: Ints, ended: Bools, declared: Ints,
+    actions: NDArray[np.float32], running: Rows, num_running: int, plan: Plan, traffic: Ints, streams: Streams,
+    rates: Floats, best_rate: Floats, visits: Floats, conversions: Floats, updates: Ints, ended: Bools, declared: Ints,
     regret_after: Floats, just_ended: Rows, reward: Floats, regret: Floats, served: Ints,
 ) -> tuple[int, int]:  # fmt: skip
-    """The daily-traffic step of all running rows. Returns how many still run and how many ended; -1 for a bad action."""
-    _, updates_per_day, max_updates, min_updates, _, regret_reward, cost = plan
+    """The daily-traffic step of the running rows.
+
+    Returns how many still run and how many ended; -1, and nothing has happened, if an action is not valid.
+    """
     for j in range(num_running):
-        if not _row_is_valid(actions[running[j]]):
+        if not _row_is_valid(actions, running[j]):
             return -1, 0
+    total_visits, max_updates, min_updates, proportional, regret_reward, cost = plan
     num_arms = rates.shape[1]
     scores, scratch, counts = np.empty(num_arms), np.empty(num_arms), np.empty(num_arms, np.int64)
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
-        stop, arm = _read_row(actions[i], scores)
+        stop, arm = _read_row(actions, i, scores)
         if updates[i] == max_updates or (stop and updates[i] >= min_updates):
             ended[i] = True
             just_ended[num_ended] = i
             num_ended += 1
             if stop:
-                left = visits_until(max_updates, plan) - visits_until(updates[i], plan)
+                left = total_visits
+                for k in range(num_arms):
+                    left -= visits[i, k]
                 declared[i] = arm
                 regret_after[i] = left * (best_rate[i] - rates[i, arm])
                 reward[i] = -regret_after[i] if regret_reward else left * rates[i, arm]
         else:
-            traffic = visits_until(updates[i] + 1, plan) - visits_until(updates[i], plan)
-            if plan[4]:
-                _split_proportionally(traffic, scores, visits[i], counts, scratch)
-            else:
-                _split_at_random(streams, i, traffic, scores, counts, scratch)
-            earned, regret[i] = _serve(streams, i, counts, rates[i], best_rate[i], visits[i], conversions[i])
-            reward[i] = (-regret[i] if regret_reward else earned) - cost
-            served[i] = traffic
+            served[i] = traffic[updates[i] % traffic.size if traffic.size > 1 else 0]
             updates[i] += 1
+            if proportional:
+                _split_proportionally(served[i], scores, visits, i, counts, scratch)
+            else:
+                _split_at_random(streams, i, served[i], scores, counts, scratch)
+            earned, regret[i] = _serve(streams, i, counts, rates, best_rate, visits, conversions)
+            reward[i] = (-regret[i] if regret_reward else earned) - cost
             running[still] = i
             still += 1
     return still, num_ended
@@ -195,20 +200,21 @@ def _pull(
     visits: Floats, conversions: Floats, updates: Ints, ended: Bools, just_ended: Rows,
     reward: Floats, regret: Floats, served: Ints,
 ) -> tuple[int, int]:  # fmt: skip
-    """The one-visit step of all running rows. Returns how many still run and how many ended; -1 for a bad arm."""
+    """The one-visit step of the running rows; returns as `_step` does."""
     for j in range(num_running):
         if not 0 <= arms[running[j]] < rates.shape[1]:
             return -1, 0
+    _, max_updates, _, _, regret_reward, _ = plan
     counts = np.zeros(rates.shape[1], np.int64)
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
-        counts[arms[i]] = served[i] = 1
-        earned, regret[i] = _serve(streams, i, counts, rates[i], best_rate[i], visits[i], conversions[i])
-        counts[arms[i]] = 0
-        reward[i] = -regret[i] if plan[5] else earned
         updates[i] += 1
-        if updates[i] == plan[2]:
+        counts[arms[i]] = served[i] = 1
+        earned, regret[i] = _serve(streams, i, counts, rates, best_rate, visits, conversions)
+        counts[arms[i]] = 0
+        reward[i] = -regret[i] if regret_reward else earned
+        if updates[i] == max_updates:
             ended[i] = True
             just_ended[num_ended] = i
             num_ended += 1
@@ -218,36 +224,24 @@ def _pull(
     return still, num_ended
 
 
-@compiled
-def visits_until(update: int, plan: Plan) -> int:
-    """The visits of the first `update` updates: floor(u v / U) of day's v after u of its U, without overflow."""
-    visits_per_day, updates_per_day = plan[0], plan[1]
-    day, u = update // updates_per_day, update % updates_per_day
-    whole, rest = visits_per_day // updates_per_day, visits_per_day % updates_per_day
-    return day * visits_per_day + u * whole + u * rest // updates_per_day
-
-
-@compiled
+@inlined
 def _serve(
-    streams: Streams, row: int, counts: Ints, rates: Floats, best_rate: float, visits: Floats, conversions: Floats
+    streams: Streams, row: int, counts: Ints, rates: Floats, best_rate: Floats, visits: Floats, conversions: Floats
 ) -> tuple[float, float]:
     """Send counts[k] visits to each arm k; returns the conversions and the pseudo-regret."""
-    earned = 0
-    lost = 0.0
+    earned = lost = 0.0
     for k in range(counts.size):
         if counts[k] > 0:
-            converted = binomial(streams, row, counts[k], rates[k])
-            visits[k] += counts[k]
-            conversions[k] += converted
+            converted = binomial(streams, row, counts[k], rates[row, k])
+            visits[row, k] += counts[k]
+            conversions[row, k] += converted
             earned += converted
-            lost += counts[k] * (best_rate - rates[k])
-    return float(earned), lost
+            lost += counts[k] * (best_rate[row] - rates[row, k])
+    return earned, lost
 
 
-@compiled
-def _split_at_random(
-    streams: Streams, row: int, traffic: int, scores: Floats, counts: Ints, to_come: Floats
-) -> None:
+@inlined
+def _split_at_random(streams: Streams, row: int, traffic: int, scores: Floats, counts: Ints, to_come: Floats) -> None:
     """Multinomial counts, arm by arm: binomial, given the visits left for this arm and those after it.
 
     `to_come`, a scratch array, sums the scores from the end, so that the last arm with any has probability exactly 1
@@ -263,12 +257,14 @@ def _split_at_random(
         left -= counts[k]
 
 
-@compiled
+@inlined
 def _split_proportionally(
-    traffic: int, scores: Floats, visits: Floats, counts: Ints, remainders: Floats
+    traffic: int, scores: Floats, visits: Floats, row: int, counts: Ints, remainders: Floats
 ) -> None:
     """Largest remainder; ties to the arm with the fewest visits so far, then to the lowest index."""
-    total = scores.sum()
+    total = 0.0
+    for k in range(scores.size):
+        total += scores[k]
     left = traffic
     for k in range(scores.size):
         quota = traffic * scores[k] / total
@@ -281,7 +277,7 @@ def _split_proportionally(
             if scores[k] > 0 and (
                 chosen < 0
                 or remainders[k] > remainders[chosen]
-                or (remainders[k] == remainders[chosen] and visits[k] < visits[chosen])
+                or (remainders[k] == remainders[chosen] and visits[row, k] < visits[row, chosen])
             ):
                 chosen = k
         counts[chosen] += 1

@@ -30,11 +30,14 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", njit(cache=True, error_model="numpy")(function))
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for a function that only compiled ones call: no entry from Python, and nothing of its own on disk."""
+    return cast("Callable[P, R]", njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+
+
 # Shifts and constants as uint64: Numba turns uint64 with a plain int into float64.
 _11, _17, _23, _27, _30, _31, _41, _45, _19 = (np.uint64(i) for i in (11, 17, 23, 27, 30, 31, 41, 45, 19))
-_GOLDEN, _MIX_1, _MIX_2 = (
-    np.uint64(i) for i in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-)
+_GOLDEN, _MIX_1, _MIX_2 = (np.uint64(i) for i in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 def fold_seed(seed: int) -> int:
@@ -60,7 +63,7 @@ def seed_streams(streams: Streams, rows: Rows, seeds: NDArray[np.uint64]) -> Non
             streams[rows[j], word] = z ^ (z >> _31)
 
 
-@compiled
+@inlined
 def next_word(streams: Streams, row: int) -> np.uint64:
     """The next 64 bits of a stream: xoshiro256++."""
     s0, s1, s2, s3 = streams[row, 0], streams[row, 1], streams[row, 2], streams[row, 3]
@@ -75,7 +78,7 @@ def next_word(streams: Streams, row: int) -> np.uint64:
     return word
 
 
-@compiled
+@inlined
 def uniform(streams: Streams, row: int) -> float:
     """A number of the open interval (0, 1): the middle of one of 2**53 equal parts."""
     return ((next_word(streams, row) >> _11) + 0.5) * 2.0**-53
@@ -89,85 +92,101 @@ def uniforms(streams: Streams, rows: Rows, out: NDArray[np.float64]) -> None:
             out[j, k] = uniform(streams, rows[j])
 
 
-@compiled
+@inlined
 def binomial(streams: Streams, row: int, n: int, p: float) -> int:
     """The number of successes in n trials of probability p, for n from 0 to 10**15. Draws nothing if it is certain."""
     if n <= 0 or p <= 0:
         return 0
     if p >= 1:
         return n
-    if p > 0.5:
-        return n - _at_most_half(streams, row, n, 1 - p)
-    return _at_most_half(streams, row, n, p)
+    rare = min(p, 1 - p)
+    x = _inversion(streams, row, n, rare) if n * rare < 10 else _rejection(streams, row, n, rare)
+    return n - x if p > 0.5 else x
 
 
-@compiled
-def _at_most_half(streams: Streams, row: int, n: int, p: float) -> int:
-    return _inversion(streams, row, n, p) if n * p < 10 else _rejection(streams, row, n, p)
-
-
-@compiled
+@inlined
 def _inversion(streams: Streams, row: int, n: int, p: float) -> int:
-    """Count up from 0 until the cumulative probability passes a uniform number; n p steps on average.
+    """Count up from 0 until the cumulative probability passes a uniform number; for n p < 10, n p steps on average.
 
-    Past `bound`, ten standard deviations up (probability below 1e-13), rounding would rule: draw again.
+    More than 110 successes have a probability below 1e-70: beyond, rounding has led astray, and we draw again.
     """
     odds = p / (1 - p)
     a = (n + 1) * odds
-    bound = min(float(n), n * p + 10 * math.sqrt(n * p * (1 - p) + 1))
-    none = math.exp(n * math.log1p(-p))  # P(0)
+    most = min(n, 110)
+    none = _power(1 - p, n) if n < 1024 else math.exp(n * math.log1p(-p))  # P(0)
     while True:
         left, probability, x = uniform(streams, row), none, 0
-        while left > probability and x <= bound:
+        while left > probability and x <= most:
             left -= probability
             x += 1
             probability *= a / x - odds
-        if x <= bound:
+        if x <= most:
             return x
 
 
-@compiled
-def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
-    """Hoermann's BTRS, for p <= 1/2 and n p >= 10: a transformed uniform, accepted 86 times in 100 or more at once.
+@inlined
+def _power(base: float, exponent: int) -> float:
+    """A power by squaring: for small exponents faster than a logarithm, and off by at most exponent ulps."""
+    result = 1.0
+    while exponent > 0:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
 
-    The exact test is written with log1p of distances from the mode, as a difference of factorials of 10**12 would
-    lose the digits that decide.
-    """
-    odds = p / (1 - p)
+
+@inlined
+def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
+    """Hoermann's BTRS, for p <= 1/2 and n p >= 10: transform a uniform number, accept most at once, test the rest."""
     spread = math.sqrt(n * p * (1 - p))
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * p
-    centre = n * p + 0.5
     quick = 0.92 - 4.2 / b
     while True:
         u = uniform(streams, row) - 0.5
         v = uniform(streams, row)
         us = 0.5 - abs(u)
-        x = math.floor((2 * a / us + b) * u + centre)
+        x = math.floor((2 * a / us + b) * u + n * p + 0.5)
         if us >= 0.07 and v <= quick:
             return int(x)
-        if x < 0 or x > n:
-            continue
-        mode = math.floor((n + 1) * p)
-        step = x - mode
-        log_ratio = (  # log P(x) / P(mode)
-            step * math.log(odds * (n - mode + 1) / (mode + 1))
-            - (x + 0.5) * math.log1p(step / (mode + 1))
-            - (n - x + 0.5) * math.log1p(-step / (n - mode + 1))
-            + _stirling_error(mode) + _stirling_error(n - mode) - _stirling_error(x) - _stirling_error(n - x)
-        )  # fmt: skip
-        alpha = (2.83 + 5.1 / b) * spread
-        if math.log(v * alpha / (a / (us * us) + b)) <= log_ratio:
-            return int(x)
+        if 0 <= x <= n:
+            alpha = (2.83 + 5.1 / b) * spread
+            if math.log(v * alpha / (a / (us * us) + b)) <= _log_ratio(int(x), n, p):
+                return int(x)
 
 
-_STIRLING_ERRORS = np.array([math.lgamma(k + 1) - 0.5 * math.log(2 * math.pi) - (k + 0.5) * math.log(k + 1) + k + 1 for k in range(10)])  # fmt: skip # noqa: E501
+@inlined
+def _log_ratio(x: int, n: int, p: float) -> float:
+    """The logarithm of P(x) / P(mode).
+
+    With many trials it is written with log1p of distances from the mode, in Stirling's form: a difference of the
+    factorials of 10**12 would lose the digits that decide.
+    """
+    mode = int((n + 1) * p)
+    step = x - mode
+    odds = p / (1 - p)
+    if n < _LOG_FACTORIALS.size:
+        table = _LOG_FACTORIALS
+        return step * math.log(odds) + float(table[mode] + table[n - mode] - table[x] - table[n - x])
+    return (
+        step * math.log(odds * (n - mode + 1) / (mode + 1))
+        - (x + 0.5) * math.log1p(step / (mode + 1))
+        - (n - x + 0.5) * math.log1p(-step / (n - mode + 1))
+        + _stirling_error(mode)
+        + _stirling_error(n - mode)
+        - _stirling_error(x)
+        - _stirling_error(n - x)
+    )
 
 
-@compiled
-def _stirling_error(k: float) -> float:
-    """log k! - [log(2 pi) / 2 + (k + 1/2) log(k + 1) - (k + 1)]."""
+_LOG_FACTORIALS = np.array([math.lgamma(k + 1) for k in range(1024)])
+
+
+@inlined
+def _stirling_error(k: int) -> float:
+    """The error of Stirling's series, log k! - [log(2 pi) / 2 + (k + 1/2) log(k + 1) - (k + 1)]."""
     if k < 10:
-        return float(_STIRLING_ERRORS[int(k)])
-    square = (k + 1) * (k + 1)
-    return float((1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (k + 1))
+        return float(_LOG_FACTORIALS[k]) - (math.log(2 * math.pi) / 2 + (k + 0.5) * math.log(k + 1) - (k + 1))
+    square = (k + 1.0) * (k + 1.0)
+    return (1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (k + 1)

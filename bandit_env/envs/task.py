@@ -24,4 +24,4 @@ class Task:
     @property
     def max_updates(self) -> int:
         """The horizon, in updates."""
-        return int(round(self.max_days * self.updates_per_day))
+        return round(self.max_days * self.updates_per_day)
