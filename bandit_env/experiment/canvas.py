@@ -1,0 +1,170 @@
+"""How our figures look: the palette, the page with its title and caption, and labels beside the lines.
+
+Colours are those of Okabe and Ito, "Color Universal Design" (2008), which colour-blind readers tell apart; yellow
+is left out, since it cannot be read on white.
+"""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#B0568F", "#C98500", "#3A9BD9", "#555555")
+INK, QUIET, FAINT = "#222222", "#666666", "#D9D9D9"
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so figures look the same everywhere
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": QUIET,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "grid.color": "#EDEDED",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "svg.hashsalt": "bandit_env",  # the same run gives the same bytes
+    "path.simplify_threshold": 0.2,
+}
+
+WIDTH = 8.6  # inches; at README width, 100 pixels an inch
+TOP, BOTTOM, LEFT = 0.72, 0.86, 0.66  # room for the title, for the axis with its caption, for the scale
+HEADING = 0.2  # room for a line above each of the axes
+CAPTION_LETTERS = 150  # in a line
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our settings, while a figure is drawn or saved; the user's own are left as they were."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        yield
+
+
+def colour(index: int) -> str:
+    """The colour of the index-th agent or arm."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def page(
+    title: str,
+    subtitle: str,
+    caption: str,
+    *,
+    rows: int = 1,
+    widths: Sequence[float] = (1,),
+    height: float = 2.5,
+    right: float = 0.25,
+    gap: float = 0.5,
+    headings: bool = False,
+) -> tuple["Figure", list[list["Axes"]]]:
+    """A figure with a title, a caption line and a grid of axes, laid out in inches.
+
+    Args:
+        title, subtitle, caption: said above and below the axes.
+        rows: of axes.
+        widths: relative widths of the columns.
+        height: of each row.
+        right: room for labels on the right of each column.
+        gap: further room between columns.
+        headings: leave room for a line above each of the axes.
+
+    Returns:
+        The figure, and its axes by row and column.
+    """
+    from matplotlib.figure import Figure
+
+    caption = textwrap.fill(caption, CAPTION_LETTERS)
+    foot = BOTTOM + 0.15 * caption.count("\n")
+    row_gap = 0.22 + headings * HEADING
+    total = TOP + headings * HEADING + rows * height + (rows - 1) * row_gap + foot
+    figure = Figure(figsize=(WIDTH, total))
+    free = WIDTH - LEFT - (len(widths) - 1) * gap - len(widths) * right
+    axes = []
+    for row in range(rows):
+        bottom = foot + (rows - 1 - row) * (height + row_gap)
+        left, line = LEFT, []
+        for share in widths:
+            width = free * share / sum(widths)
+            line.append(figure.add_axes((left / WIDTH, bottom / total, width / WIDTH, height / total)))
+            left += width + right + gap
+        axes.append(line)
+    edge = 0.14 / WIDTH
+    figure.text(edge, 1 - 0.16 / total, title, size=11.5, weight="bold", va="top")
+    figure.text(edge, 1 - 0.41 / total, subtitle, size=9, color=QUIET, va="top")
+    figure.text(edge, 0.12 / total, caption, size=7.5, color=QUIET, va="bottom")
+    return figure, axes
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places for labels, as near to those wanted as a distance of `gap` between them allows, within [low, high]."""
+    order = np.argsort(np.asarray(wanted, dtype=np.float64), kind="stable")
+    places = [float(wanted[i]) for i in order]
+    for i in range(len(places)):
+        places[i] = max(places[i], low if i == 0 else places[i - 1] + gap)
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], high if i == len(places) - 1 else places[i + 1] - gap)
+    result = [0.0] * len(places)
+    for place, i in zip(places, order):
+        result[i] = place
+    return result
+
+
+def room_for(names: Sequence[str], size: float = 8.5) -> float:
+    """Inches that the longest of some names takes beside a line."""
+    return 0.12 + 0.6 * size / 72 * max((len(name) for name in names), default=0)
+
+
+def label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], size: float = 8.5) -> None:
+    """Write names at the right of lines, in their colours, moved apart where they would overlap.
+
+    Args:
+        axes: where the lines are; its limits must be final.
+        ends: of each line, the x and y where it ends, its name and its colour.
+        size: of the letters, in points.
+    """
+    figure = axes.get_figure()
+    assert figure is not None
+    inches = axes.get_position().height * figure.get_size_inches()[1]  # type: ignore[union-attr]
+    low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
+    gap = (high - low) * size * 1.2 / 72 / inches * max((t.count("\n") + 1 for *_, t, _ in ends), default=1)
+    margin = right + 0.02 * (right - left)
+    for (x, y, text, ink), place in zip(ends, spread([end[1] for end in ends], gap, low, high)):
+        axes.text(margin + 0.006 * (right - left), place, text, color=ink, size=size, va="center")
+        if x < right or abs(place - y) > gap / 3:
+            axes.plot([x, margin], [y, place], color=ink, lw=0.6, ls=(0, (1, 2)), clip_on=False)
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+
+
+def label_points(axes: "Axes", points: Sequence[tuple[float, float, str, str]], size: float = 8.5) -> None:
+    """Write names to the right of points, (x, y, name, colour), moved up or down where they would overlap."""
+    figure = axes.get_figure()
+    assert figure is not None
+    inches = axes.get_position().height * figure.get_size_inches()[1]  # type: ignore[union-attr]
+    low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
+    gap = (high - low) * size * 1.25 / 72 / inches
+    for (x, y, text, ink), place in zip(points, spread([point[1] for point in points], gap, low, high)):
+        axes.annotate(text, (x, y), (x + 0.015 * (right - left), place), color=ink, size=size, va="bottom")
+
+
+def grid(axes: "Axes", axis: Any = "y") -> None:
+    """Faint lines behind the data."""
+    axes.grid(True, axis=axis)
+    axes.tick_params(length=0, axis=axis)

@@ -1,0 +1,222 @@
+"""The report of a run: its table, its figures, and what TensorBoard shows of it."""
+
+import math
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+
+from bandit_env.experiment import summary
+from bandit_env.experiment.chunk import write_atomically
+from bandit_env.experiment.errors import StorageError
+from bandit_env.experiment.results import Cell, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SUMMARY = "summary.csv"
+MAX_SCENARIOS = 3  # that figures are drawn of when a run ends; `bandit-env report` draws them all
+MAX_ARMS = 10  # that fit beside each other in the table of arms
+
+Row = Mapping[str, Any]
+
+
+def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIOS) -> None:
+    """Print the tables; for a run in a folder, write summary.csv, the figures and the event files there.
+
+    What is there already is replaced, so a report may be made any number of times.
+
+    Args:
+        run: a run; what failed in it is left to the caller to say.
+        console: where to print.
+        max_scenarios: draw figures of the first few scenarios only; None draws those of all.
+
+    Raises:
+        StorageError: the run's folder cannot be written.
+    """
+    if not run.cells:
+        return
+    for table in tables(run):
+        console.print(table)
+    if run.directory is None:
+        return
+    try:
+        drawn = _files(run, run.directory, max_scenarios)
+    except OSError as error:
+        raise StorageError(f"{run.directory}: the report cannot be written ({error.strerror or error})") from error
+    folder = shlex.quote(str(run.directory))
+    scenarios = len({cell.scenario for cell in run.cells})
+    if max_scenarios is not None and scenarios > max_scenarios:
+        console.print(f"Figures of the first {max_scenarios} scenarios; for all {scenarios}: bandit-env report {folder}")
+    console.print(f"{drawn} figures in {run.directory / 'figures'}; all rows in {run.directory}. To look at them:")
+    console.print(f"  tensorboard --logdir {folder}", soft_wrap=True)
+
+
+def tables(run: Run) -> list["Table"]:
+    """For each scenario a table with a row per agent, published figures beside ours, and one of the arms if it tells."""
+    lines = summary.summarise(run).to_dict("records")
+    published = run.config.get("published") or {}
+    result = []
+    for scenario in dict.fromkeys(cell.scenario for cell in run.cells):
+        chosen = [(cell, line) for cell, line in zip(run.cells, lines) if cell.scenario == scenario]
+        result.append(_agents_table(run, chosen, published))
+        if _arms_tell(chosen, published):
+            result.append(_arms_table([cell for cell, _ in chosen], published))
+    return result
+
+
+def _files(run: Run, directory: Path, max_scenarios: int | None) -> int:
+    """Write all files of the report; the number of figures."""
+    from bandit_env.experiment import figures, tensorboard
+
+    lines = summary.summarise(run)
+    write_atomically(directory / SUMMARY, lines.to_csv(index=False).encode())
+    drawings = figures.all_figures(run, max_scenarios)
+    pngs = [path for path in figures.save(drawings, directory / figures.FOLDER) if path.suffix == ".png"]
+    tensorboard.write(run, lines, {path.stem: path.read_bytes() for path in pngs})
+    return len(drawings)
+
+
+def _number(column: str, digits: int) -> Callable[[Row], str]:
+    return lambda row: "" if math.isnan(row[column]) else f"{row[column]:,.{digits}f}"
+
+
+def _percent(column: str) -> Callable[[Row], str]:
+    return lambda row: "" if math.isnan(row[column]) else f"{100 * row[column]:.1f} %"
+
+
+def _percent_range(column: str) -> Callable[[Row], str]:
+    return lambda row: (
+        f"{100 * row[column]:.1f} % ({100 * row[f'{column}_low']:.1f}–{100 * row[f'{column}_high']:.1f})"
+    )
+
+
+def _plus_minus(column: str, sign: str = "") -> Callable[[Row], str]:
+    def show(row: Row) -> str:
+        if math.isnan(row[column]):
+            return "–"
+        half = (row[f"{column}_high"] - row[f"{column}_low"]) / 2
+        return f"{row[column]:{sign},.1f}" + ("" if math.isnan(half) else f" ± {half:,.1f}")
+
+    return show
+
+
+COLUMNS: dict[str, tuple[str, Callable[[Row], str]]] = {
+    "mean_day": ("mean day", _plus_minus("mean_day")),
+    "median_day": ("median day", _number("median_day", 0)),
+    "q95_day": ("95 % by day", _number("q95_day", 0)),
+    "longer": ("longer", _percent("longer")),
+    "days_saved": ("days saved", _number("days_saved", 1)),
+    "conversions_saved": ("conversions saved", _number("conversions_saved", 1)),
+    "worst_saved": ("worst saved", _number("worst_saved", 0)),
+    "correct": ("correct", _percent_range("correct")),
+    "undecided": ("undecided", _percent("undecided")),
+    "regret": ("regret", _plus_minus("regret")),
+    "difference": ("regret less first agent's", _plus_minus("difference", "+")),
+}
+"""Columns of the table of agents: of the summary, their headings, and how they are written."""
+
+
+def _agents_table(run: Run, chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row]) -> "Table":
+    """A row per agent, and below it, where there are any, the published figures."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cell, first = chosen[0]
+    table = Table(box=box.SIMPLE_HEAD, title=_title(run, cell, first), title_justify="left", pad_edge=False)
+    table.title_style = "bold"
+    table.caption = _caption(cell)
+    table.caption_justify = "left"
+    columns = [name for name in COLUMNS if _is_shown(name, chosen, published)]
+    table.add_column("agent", overflow="fold")
+    for name in columns:
+        table.add_column(COLUMNS[name][0], justify="right", overflow="fold")
+    for cell, line in chosen:
+        table.add_row(Text(cell.agent), *(COLUMNS[name][1](line) for name in columns))
+        source = published.get(cell.agent, {})
+        if any(name in source for name in columns):
+            texts = (Text(str(source.get(name, ""))) for name in columns)
+            table.add_row(Text("  published"), *texts, style="dim italic")
+    return table
+
+
+def _title(run: Run, cell: Cell, line: Row) -> str:
+    rates = "rates drawn anew for each experiment" if cell.rates is None else f"rates {_rates(cell.rates)}"
+    visits = f"{cell.task.visits_per_day:,} visit{'s' * (cell.task.visits_per_day != 1)} a day"
+    counts = f"{line['replications']:,} replications, seed {run.config.get('seed')}"
+    return f"{cell.scenario}: {rates}, {visits}; {counts}".replace("[", r"\[")
+
+
+def _caption(cell: Cell) -> str:
+    note = "Intervals are 95 %; regret is in conversions, until the stop."
+    if cell.classical is None:
+        return note
+    days, visits = f"{cell.classical.days:,.10g}", f"{cell.classical.visits:,.10g}"
+    return f"{note} Saved, longer: against the classical test's {days} days ({visits} visits)."
+
+
+def _rates(rates: Sequence[float]) -> str:
+    shown = ", ".join(f"{rate:g}" for rate in rates[:MAX_ARMS])
+    return shown + (f", ... ({len(rates)} arms)" if len(rates) > MAX_ARMS else "")
+
+
+def _is_shown(name: str, chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row]) -> bool:
+    """Leave out what is empty everywhere, and what only some runs have something to say about."""
+    if any(name in published.get(cell.agent, {}) for cell, _ in chosen):
+        return True
+    if name == "worst_saved":
+        return False
+    if name == "undecided":
+        return any(line[name] > 0 for _, line in chosen)
+    return not all(math.isnan(line[name]) for _, line in chosen)
+
+
+ARM_LINES = {"traffic": "share of traffic", "estimate": "estimated rate", "picked": "declared by"}
+
+
+def _arms_tell(chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row]) -> bool:
+    """Whether the table of arms adds something: more arms than two, no decisions to count, or published figures."""
+    num_arms = chosen[0][0].task.num_arms
+    if num_arms > MAX_ARMS:
+        return False
+    sources = [published.get(cell.agent, {}) for cell, _ in chosen]
+    named = any(f"{what}_{arm}" in source for source in sources for what in ARM_LINES for arm in range(num_arms))
+    return num_arms > 2 or named or all(line["undecided"] == 1 for _, line in chosen)
+
+
+def _arms_table(cells: Sequence[Cell], published: Mapping[str, Row]) -> "Table":
+    """Each arm's share of the traffic, its estimated rate, and the share of experiments that declare it."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("agent", overflow="fold")
+    table.add_column("of each arm")
+    rates = cells[0].rates
+    for arm in range(cells[0].task.num_arms):
+        table.add_column(f"arm {arm}" + ("" if rates is None else f"\nrate {rates[arm]:g}"), justify="right")
+    for cell in cells:
+        arms = summary.summarise_arms(cell)
+        name = cell.agent
+        for what, words in ARM_LINES.items():
+            if what == "picked" and not arms[what].any():
+                continue
+            shown = [_share(value) if what != "estimate" else _rate(value) for value in arms[what]]
+            table.add_row(Text(name), words, *shown)
+            name = ""
+            source = [str(published.get(cell.agent, {}).get(f"{what}_{arm}", "")) for arm in arms["arm"]]
+            if any(source):
+                table.add_row("  published", "", *map(Text, source), style="dim italic")
+    return table
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _rate(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4f}"
