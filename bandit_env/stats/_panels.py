@@ -232,14 +232,14 @@ def _sweep(
                 dt = half * WEIGHTS[k] / (1 + exp(-u)) / (1 + exp(u))
                 loss[j] += dt * below[j, k] * (1 - others)
         v += length
-    total = 0.0
-    if lifted >= 0:
-        best[lifted] += 1 - reached[lifted]  # above the others' upper ends, and the mass lifted to t = 1
-        return 0.0
-    error = 0.0
+    total, error = 0.0, 0.0
     for j in range(count):
         total += best[j]
-        error = max(error, abs(reached[j] - 1))
+        if j != lifted:
+            error = max(error, abs(reached[j] - 1))
+    if lifted >= 0:
+        best[lifted] += 1 - reached[lifted]  # above the others' upper ends, and the mass lifted to t = 1
+        return error
     return max(error, abs(total - 1))
 
 
@@ -247,16 +247,15 @@ def _sweep(
 def best_rows(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
-    rows: NDArray[np.intp],
     best: NDArray[np.float64],
     loss: NDArray[np.float64],
     error: NDArray[np.float64],
 ) -> None:
-    """Fill best (N, K), loss (N, K) and error (N,) at `rows`, for Beta parameters a, b of shape (N, K)."""
+    """Fill best (N, K), loss (N, K) and error (N,), for Beta parameters a, b of shape (N, K)."""
     count = a.shape[1]
     arms = np.empty((count, COLUMNS))
     scratch = np.empty((4, count, NODES))
-    for row in rows:
+    for row in range(a.shape[0]):
         centre = _describe(a[row], b[row], arms)
         error[row] = _sweep(arms, centre, -1, 0.0, scratch, best[row], loss[row])
 
@@ -265,33 +264,34 @@ def best_rows(
 def value_rows(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
-    rows: NDArray[np.intp],
     champion: NDArray[np.intp],
     threshold: float,
+    best: NDArray[np.float64],
     value: NDArray[np.float64],
+    error: NDArray[np.float64],
 ) -> None:
-    """Fill value (N,) at `rows`: P((1 + threshold) t_champion exceeds every other t)."""
+    """Fill value (N,): P((1 + threshold) t_champion exceeds every other t)."""
     count = a.shape[1]
     arms = np.empty((count, COLUMNS))
     scratch = np.empty((4, count, NODES))
-    best, loss = np.empty(count), np.empty(count)
-    for row in rows:
+    weights, loss = np.empty(count), np.empty(count)
+    for row in range(a.shape[0]):
         centre = _describe(a[row], b[row], arms)
-        _sweep(arms, centre, champion[row], threshold, scratch, best, loss)
-        value[row] = best[champion[row]]
+        error[row] = _sweep(arms, centre, champion[row], threshold, scratch, weights, loss)
+        value[row] = weights[champion[row]]
 
 
 @njit(cache=True, error_model="numpy")
 def quantile_rows(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
-    rows: NDArray[np.intp],
     champion: NDArray[np.intp],
     quantile: float,
     best: NDArray[np.float64],
     value: NDArray[np.float64],
+    error: NDArray[np.float64],
 ) -> None:
-    """Fill value (N,) at `rows`: the h where P((1 + h) t_champion exceeds every other t) = quantile; inf above 1e300.
+    """Fill value (N,): the h where P((1 + h) t_champion exceeds every other t) = quantile; inf above 1e300.
 
     Illinois' variant of false position in y = log(1 + h), which is smooth and spans few orders of magnitude.
     """
@@ -299,16 +299,17 @@ def quantile_rows(
     arms = np.empty((count, COLUMNS))
     scratch = np.empty((4, count, NODES))
     weights, loss = np.empty(count), np.empty(count)
-    for row in rows:
+    for row in range(a.shape[0]):
         c = champion[row]
         centre = _describe(a[row], b[row], arms)
         low, below = 0.0, best[row, c] - quantile
+        error[row] = 0.0
         if below >= 0:
             value[row] = 0.0
             continue
         high, above = sqrt(1 / a[row, c]), -1.0
         while True:
-            _sweep(arms, centre, c, expm1(high), scratch, weights, loss)
+            error[row] = _sweep(arms, centre, c, expm1(high), scratch, weights, loss)
             above = weights[c] - quantile
             if above >= 0 or high > 690:
                 break
@@ -322,18 +323,18 @@ def quantile_rows(
             y = (low * above - high * below) / (above - below)
             if not low < y < high:
                 y = 0.5 * (low + high)
-            _sweep(arms, centre, c, expm1(y), scratch, weights, loss)
-            error = weights[c] - quantile
-            if error < 0:
-                low, below = y, error
+            error[row] = _sweep(arms, centre, c, expm1(y), scratch, weights, loss)
+            gap = weights[c] - quantile
+            if gap < 0:
+                low, below = y, gap
                 if side < 0:
                     above *= 0.5
                 side = -1
             else:
-                high, above = y, error
+                high, above = y, gap
                 if side > 0:
                     below *= 0.5
                 side = 1
-            if abs(error) < 1e-14 or high - low < 1e-13 * high:
+            if abs(gap) < 1e-14 or high - low < 1e-13 * high:
                 break
         value[row] = expm1(y)

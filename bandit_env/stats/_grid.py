@@ -1,0 +1,546 @@
+"""The posterior's integrals on equally spaced nodes, eight rows at a time: the fast path, for ordinary rows.
+
+See `posterior` for the method and its errors. Every row decides by itself, from its own numbers, how many nodes it
+needs and whether the result can be trusted; rows with as many nodes share the lanes of one vector and nothing else.
+"""
+
+from functools import cache
+from math import ceil, erfc, exp, inf, log1p, pi
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+from bandit_env.stats._lanes import (
+    WIDTH,
+    anywhere,
+    fma,
+    kernel,
+    less,
+    load,
+    root,
+    select,
+    spread,
+    store,
+    vexp,
+    vexpm1,
+    vlog,
+    vlog1p,
+)
+
+COUNTS = (*range(16, 97, 4), 112, 128, 160, 192, 240, 288)  # the node counts there are
+MOST = COUNTS[-1]
+DEPTH = 25.0  # a density ends where it has fallen to exp(-25) of its peak
+MARGIN = 5  # nodes below the window, for the taper
+SOFT = 24  # nodes that the taper may touch
+TAILS = 6  # levels of the continued fraction for small distribution functions
+SMALL = 1e-4  # what counts as small
+SPACING = 0.47  # of the narrowest standard deviation: see `posterior`, error analysis
+BEYOND = 96  # nodes that the champion's density may extend above the window
+
+WEIGHTS, VALUE, QUANTILE = 0, 1, 2  # what is wanted
+BAD_WEIGHTS, BAD_VALUE, UNFIT = 1, 2, 4  # bits of a row's status: what could not be had; and never will, on a grid
+INCOMPLETE = -2  # returned where some row's status is not 0
+EXACT = 5e-11  # the largest |sum over arms - 1| that passes
+STEP, CENTRE, NOISE, HALF, TOP, ROW_CONSTANTS = 0, 1, 2, 3, 4, 5  # rows of the plan
+
+
+def scratch_size(arms: int, size: int) -> int:
+    """How many numbers `grid_rows` needs to work in, for blocks of `size` rows."""
+    return (3 * arms + ROW_CONSTANTS) * size + (3 * arms * MOST + 5 * MOST + 2 * arms + 48) * WIDTH
+
+
+def _sine_integral(count: int) -> NDArray[np.float64]:
+    """Si(pi d)/pi for d = 0 .. count - 1, by Gauss-Legendre on each half-wave."""
+    nodes, weights = legendre.leggauss(20)
+    x = pi * (np.arange(count - 1)[:, None] + 0.5 * (nodes + 1))
+    return np.concatenate([[0.0], np.cumsum((np.sin(x) / x) @ weights * 0.5)])
+
+
+@cache
+def tables() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
+    """The matrices of sinc indefinite integration, folded about the middle; where each starts; the taper.
+
+    With t(d) = Si(pi d)/pi, the integral of f above node k is sum_m f_m (1/2 + t(m - k)) (Stenger 1993, section
+    4.5). t is odd, so it maps even functions to odd ones and back: two matrices of half the size do.
+    """
+    sine = _sine_integral(MOST)
+    blocks, starts, at = [], np.zeros(len(COUNTS), np.intp), 0
+    for i, nodes in enumerate(COUNTS):
+        half = nodes // 2
+        m, k = np.arange(half)[:, None], np.arange(-(-half // 4) * 4)[None, :]
+        near = np.sign(m - k) * sine[np.abs(m - k)]
+        far = sine[(nodes - 1 - m - k).clip(0)]
+        both = 0.5 * np.stack([near + far, near - far])  # (2, m, k)
+        blocks.append(both.reshape(2, half, -1, 4).transpose(2, 1, 0, 3).ravel())  # (k // 4, m, 2, k % 4)
+        starts[i] = at
+        at += blocks[-1].size
+    taper = np.array([0.5 * erfc((MARGIN - 1 - m) / 2) for m in range(SOFT)])
+    return np.concatenate(blocks), starts, taper
+
+
+@kernel
+def _stirling(x: Any) -> Any:
+    """The remainder of Stirling's formula: DLMF 5.11.1; below 16 from 8 further up, by the recurrence of Gamma."""
+    low = less(x, spread(16.0))
+    r = 1.0 / select(low, x + 8.0, x)
+    z = r * r
+    s = fma(fma(fma(fma(fma(z, -691 / 360360, 1 / 1188), z, -1 / 1680), z, 1 / 1260), z, -1 / 360), z, 1 / 12) * r
+    if anywhere(low):
+        i = 1.0 / x
+        product = 1.0 + i
+        for k in range(2, 8):
+            product = product * (1.0 + float(k) * i)
+        s = select(low, s + (x + 7.5) * vlog(1.0 + 8.0 * i) - 8.0 - vlog(product), s)
+    return s
+
+
+@kernel
+def _end(a: Any, n: Any, d: Any, depth: Any) -> Any:
+    """A point outside the end at this depth, from a guess: the deficit is convex, so one Newton step lands outside."""
+    z = vexpm1(d)
+    y = a / n * z
+    excess = fma(n, vlog1p(y), 0.0 - a * d) - depth
+    return d - excess * (1.0 + y) / (a * (z - y))
+
+
+@kernel
+def _window(w: Any, size: int, first: int, arms: int, at_plan: int, at_arms: int, kappa: float) -> None:
+    """The window and spacing of eight rows: leaves the wanted number of intervals, both ends, and a verdict."""
+    low, high, peak, var = spread(-1e300), spread(-1e300), spread(0.0), spread(1.0)
+    lead_a, lead_n, smallest = spread(1.0), spread(2.0), spread(1.0)
+    for j in range(arms):
+        a, b = load(w, j * size + first), load(w, (arms + j) * size + first)
+        m, v = vlog(a / b), 1.0 / a + 1.0 / b
+        reach = root(2.0 * DEPTH * v)
+        store(w, at_arms, 0.0 - (reach + 0.6 * DEPTH / a))
+        store(w, at_arms + WIDTH, reach + 0.6 * DEPTH / b)
+        for side in range(2):
+            i = at_arms + side * WIDTH
+            store(w, i, m + _end(a, a + b, load(w, i), spread(DEPTH)))
+        lower, upper = load(w, at_arms), load(w, at_arms + WIDTH)
+        store(w, at_arms + (2 + 2 * j) * WIDTH, m)
+        store(w, at_arms + (3 + 2 * j) * WIDTH, upper)
+        leads = less(low, lower)
+        low, peak, var = select(leads, lower, low), select(leads, m, peak), select(leads, v, var)
+        lead_a, lead_n = select(leads, a, lead_a), select(leads, a + b, lead_n)
+        high = select(less(high, upper), upper, high)
+        smallest = select(less(a, smallest), a, select(less(b, smallest), b, smallest))
+    depth = spread(DEPTH)
+    for j in range(arms):  # far arms win where the leader's distribution function is tiny: go down to there
+        a, b = load(w, j * size + first), load(w, (arms + j) * size + first)
+        v = 1.0 / a + 1.0 / b
+        total = 1.0 / (v + var)
+        gap = peak - load(w, at_arms + (2 + 2 * j) * WIDTH)
+        x = gap * total * root(var) + 5.5 * root(v * total)
+        need = select(less(gap * gap * total, spread(140.0)), 0.6 * x * x, spread(0.0))
+        depth = select(less(depth, need), select(less(spread(0.0), gap), need, depth), depth)
+    deep = less(spread(DEPTH), depth)
+    if anywhere(deep):
+        guess = 0.0 - (root(2.0 * depth * var) + 0.6 * depth / lead_a)
+        low = select(deep, peak + _end(lead_a, lead_n, guess, depth), low)
+    finest = spread(1e300)
+    for j in range(arms):
+        a, b = load(w, j * size + first), load(w, (arms + j) * size + first)
+        m, upper = load(w, at_arms + (2 + 2 * j) * WIDTH), load(w, at_arms + (3 + 2 * j) * WIDTH)
+        s = 1.0 / (a + 4.0) + 1.0 / (b + 4.0)
+        reaches = less(low, m + (upper - m) * root(depth * (1.0 / DEPTH)))
+        finest = select(reaches, select(less(s, finest), s, finest), finest)
+    store(w, at_plan + first, (high - low) / (root(finest) * kappa))
+    store(w, at_plan + size + first, low)
+    store(w, at_plan + 2 * size + first, select(less(smallest, spread(0.5)), spread(inf), spread(0.0)))
+    store(w, at_plan + 4 * size + first, high)
+
+
+@kernel
+def _choose(w: Any, size: int, row: int, at_plan: int) -> int:
+    """Turn a row's window into its grid; returns the index of its node count, 0 with infinite noise if none fits."""
+    wanted, low, high = w[at_plan + row], w[at_plan + size + row], w[at_plan + 4 * size + row]
+    count = 0
+    if wanted < MOST - MARGIN - 1:
+        needed = int(ceil(wanted)) + 1 + MARGIN
+        while COUNTS[count] < needed:
+            count += 1
+    else:
+        w[at_plan + 2 * size + row] = inf
+        low, high = -1.0, 1.0
+    nodes = COUNTS[count]
+    step = (high - low) / (nodes - 1 - MARGIN)
+    w[at_plan + row] = step
+    w[at_plan + size + row] = low + step * (nodes // 2 - MARGIN)
+    w[at_plan + 3 * size + row] = step * (nodes // 2)
+    return count
+
+
+@kernel
+def _constants(w: Any, size: int, first: int, arms: int, at_plan: int, at_arms: int) -> None:
+    """The logarithm of each density at the centre, times the step; and a bound of what rounding does to it."""
+    step, centre = load(w, at_plan + first), load(w, at_plan + size + first)
+    half = load(w, at_plan + 3 * size + first)
+    odds = vexp(centre)
+    p = odds / (1.0 + odds)
+    low, high = p * vexpm1(0.0 - half), vlog1p(p * vexpm1(half))
+    low = 0.0 - low / (1.0 + low)
+    bend = select(less(low, high), high, low)
+    worst = spread(0.0)
+    for j in range(arms):
+        a, b = load(w, j * size + first), load(w, (arms + j) * size + first)
+        n = a + b
+        store(w, at_arms, a)
+        store(w, at_arms + WIDTH, b)
+        store(w, at_arms + 2 * WIDTH, n)
+        k = 0.5 * vlog(a / n * b * (0.5 / pi)) + vlog(step)
+        sign = -1.0
+        for i in range(3):
+            if i == 2:
+                sign = 1.0
+            k = fma(_stirling(load(w, at_arms + i * WIDTH)), sign, k)
+        d = centre - vlog(a / b)
+        store(w, (2 * arms + j) * size + first, k - fma(n, vlog1p(a / n * vexpm1(d)), 0.0 - a * d))
+        error = 2.2e-16 * fma(a, half, n * bend)
+        worst = select(less(worst, error), error, worst)
+    store(w, at_plan + 2 * size + first, load(w, at_plan + 2 * size + first) + worst)
+
+
+@kernel
+def _gather(w: Any, at: int, order: Any, position: int, end: int, out: int) -> Any:
+    """Eight rows' entries, in the order given; the last row again where there are fewer."""
+    for lane in range(WIDTH):
+        w[out + lane] = w[at + order[min(position + lane, end - 1)]]
+    return load(w, out)
+
+
+@kernel
+def _integrate(w: Any, f: int, nodes: int, table: Any, start: int, taper: Any, folded: int, out: int) -> None:
+    """The distribution function at all nodes from the density there: see `tables`."""
+    half = nodes // 2
+    other = folded + MOST // 2 * WIDTH
+    total = spread(0.0)
+    for m in range(half):
+        x, y = load(w, f + m * WIDTH), load(w, f + (nodes - 1 - m) * WIDTH)
+        if m < SOFT:
+            x = x * taper[m]
+        if nodes - 1 - m < SOFT:
+            y = y * taper[nodes - 1 - m]
+        total = total + (x + y)
+        store(w, folded + m * WIDTH, x + y)
+        store(w, other + m * WIDTH, x - y)
+    rest = fma(total, -0.5, 1.0)
+    i = start
+    for k in range(0, half, 4):
+        e0, e1, e2, e3 = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+        o0, o1, o2, o3 = rest, rest, rest, rest
+        for m in range(half):
+            x, y = load(w, folded + m * WIDTH), 0.0 - load(w, other + m * WIDTH)
+            e0, e1 = fma(x, table[i], e0), fma(x, table[i + 1], e1)
+            e2, e3 = fma(x, table[i + 2], e2), fma(x, table[i + 3], e3)
+            o0, o1 = fma(y, table[i + 4], o0), fma(y, table[i + 5], o1)
+            o2, o3 = fma(y, table[i + 6], o2), fma(y, table[i + 7], o3)
+            i += 8
+        low, high = out + k * WIDTH, out + (nodes - 1 - k) * WIDTH
+        store(w, low, o0 - e0)
+        store(w, high, o0 + e0)
+        store(w, low + WIDTH, o1 - e1)
+        store(w, high - WIDTH, o1 + e1)
+        if k + 2 < half:
+            store(w, low + 2 * WIDTH, o2 - e2)
+            store(w, high - 2 * WIDTH, o2 + e2)
+            store(w, low + 3 * WIDTH, o3 - e3)
+            store(w, high - 3 * WIDTH, o3 + e3)
+
+
+@kernel
+def _tail(w: Any, a: Any, b: Any, step: Any, f: int, nodes: int, odds: int, levels: int, out: int) -> None:
+    """Where the distribution function is small: the continued fraction of Didonato and Morris (1992, equation 9).
+
+    I_x(a, b) = f / (beta_0 + alpha_1 / (beta_1 + alpha_2 / (beta_2 + ...))), relatively right however small it is.
+    """
+    ready = False
+    for k in range(nodes):
+        rough = load(w, out + k * WIDTH)
+        small = less(rough, spread(SMALL))
+        if not anywhere(small):
+            break
+        if not ready:
+            ready = True
+            n, before = a + b, 1.0 / (a + 1.0)
+            store(w, levels, 0.0 - a * n * before)
+            for i in range(1, TAILS + 1):
+                after, x = 1.0 / (a + (2.0 * i + 1.0)), 1.0 * i
+                pull = x * (b - x) * before
+                store(w, levels + 2 * i * WIDTH, pull - (a + x) * (n + x) * after)
+                store(w, levels + (2 * i - 1) * WIDTH, pull * (a + (x - 1.0)) * (n + (x - 1.0)) * before)
+                before = after
+        o = load(w, odds + k * WIDTH)
+        x = o / (1.0 + o)
+        top, bottom = spread(1.0), fma(load(w, levels), x, a)
+        last_top, last_bottom = spread(0.0), spread(1.0)
+        for i in range(1, TAILS + 1):
+            alpha = load(w, levels + (2 * i - 1) * WIDTH) * x * x
+            beta = fma(load(w, levels + 2 * i * WIDTH), x, a + 2.0 * i)
+            top, last_top = fma(beta, top, alpha * last_top), top
+            bottom, last_bottom = fma(beta, bottom, alpha * last_bottom), bottom
+        exact = load(w, f + k * WIDTH) / step * (top / bottom)
+        store(w, out + k * WIDTH, select(small, exact, rough))
+
+
+@kernel
+def _products(w: Any, arms: int, nodes: int, density: int, below: int, others: int, run: int, sums: int) -> Any:
+    """P(best) of every arm, and the products of the other arms' distribution functions; returns (error, champion)."""
+    stride = nodes * WIDTH
+    for k in range(0, stride, WIDTH):
+        store(w, run + k, spread(1.0))
+    for j in range(arms):
+        for k in range(0, stride, WIDTH):
+            r, i = load(w, run + k), j * stride + k
+            store(w, others + i, r)
+            store(w, run + k, r * load(w, below + i))
+    for k in range(0, stride, WIDTH):
+        store(w, run + k, spread(1.0))
+    total, wrong = spread(0.0), spread(0.0)
+    most, champion = spread(-1.0), spread(0.0)
+    for j in range(arms - 1, -1, -1):
+        sum_, edge = spread(0.0), spread(0.0)
+        for k in range(0, stride, WIDTH):
+            r, i = load(w, run + k), j * stride + k
+            o = load(w, others + i) * r
+            store(w, others + i, o)
+            store(w, run + k, r * load(w, below + i))
+            sum_ = fma(load(w, density + i), o, sum_)
+            if k == 2 * (MARGIN - 1) * WIDTH:
+                edge = sum_
+        store(w, sums + j * WIDTH, sum_)
+        total = total + sum_
+        # a small share must not come from the nodes under the taper, where it is not relatively right
+        limit = select(less(sum_, spread(1e-30)), spread(1e-30), sum_) * 1e-5
+        wrong = select(less(limit, edge), select(less(sum_, spread(1e-4)), spread(1.0), wrong), wrong)
+        champion = select(less(sum_, most), champion, spread(1.0 * j))
+        most = select(less(most, sum_), sum_, most)
+    error = total - 1.0
+    return root(error * error) + wrong, champion
+
+
+@kernel
+def _remaining(w: Any, h: Any, a: Any, b: Any, k0: Any, whole: Any, nodes: int, more: Any, grid: Any, at: Any) -> Any:
+    """P((1 + h) t_champion exceeds the others) and its derivative in h.
+
+    The density of s = (1 + h) t in logit(s) is the champion's times e^((b - 1) log(1 + r odds(s)) - a log(1 + h)),
+    r = h/(1 + h); the others' distribution functions are those at the nodes. Where the champion's mass lies `whole`
+    above the first node, one minus the integral of the complement needs nothing above the window, and no atom at 1.
+    """
+    step, centre, ratio, p = grid
+    logs, odds, others, last = at
+    r, shrink = h / (1.0 + h), 1.0 / (1.0 + h)
+    drop = a * vlog1p(h)
+    n, slope = a + b, a * step
+    inside, outside, inside_slope, outside_slope = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    for k in range(nodes + last):
+        if k < nodes:
+            bend, o, rest = load(w, logs + k * WIDTH), load(w, odds + k * WIDTH), load(w, others + k * WIDTH)
+        else:
+            z = vexpm1(step * (k - nodes // 2))
+            bend, o, rest = vlog1p(p * z), fma(ratio, z, ratio), spread(1.0)
+        x = fma(slope, k - nodes // 2, k0) - n * bend
+        f = vexp(fma(b - 1.0, vlog1p(r * o), x - drop))
+        if k >= nodes:
+            f = select(less(spread(1.0 * (k - nodes)), more), f, spread(0.0))
+        change = ((b - 1.0) * o / fma(h, o, 1.0 + h) - a) * shrink
+        inside, outside = fma(f, rest, inside), fma(f, 1.0 - rest, outside)
+        inside_slope = fma(f * change, rest, inside_slope)
+        outside_slope = fma(f * change, 1.0 - rest, outside_slope)
+    complete = less(whole, spread(1e-13))
+    return select(complete, 1.0 - outside, inside), select(complete, 0.0 - outside_slope, inside_slope)
+
+
+@kernel
+def _extend(w: Any, h: int, whole: int, step: int, high: int, more: int) -> int:
+    """How many nodes above the window hold the champion's mass, lane by lane; returns the most."""
+    last = 0
+    for lane in range(WIDTH):
+        w[more + lane] = 0.0
+        if w[whole + lane] >= 1e-13:
+            reach = w[h + lane] * exp(w[high + lane])
+            extent = (log1p(w[h + lane]) - log1p(-reach)) / w[step + lane] if reach < 0.9 else inf
+            w[more + lane] = ceil(extent) + 1.0 if extent < BEYOND else inf
+            if extent < BEYOND:
+                last = max(last, int(extent) + 2)
+    return last
+
+
+@kernel
+def _solve(w: Any, want: int, target: float, a: Any, b: Any, k0: Any, nodes: int, grid: Any, at: Any, spot: int) -> Any:
+    """Value remaining of eight rows: P(below the target), or the target quantile; with how far it is to be trusted.
+
+    The quantile is Newton's on the logarithm of the survival function, kept inside its bracket; a lane that has
+    converged is left alone. w[spot:] holds, eight each: whole, step, high, h, more.
+    """
+    whole = load(w, spot)
+    h = spread(target if want == VALUE else 0.0)
+    low, high, moving, bad = spread(0.0), spread(1e300), spread(1.0), spread(0.0)
+    result = h
+    for _ in range(60):
+        store(w, spot + 3 * WIDTH, h)
+        last = _extend(w, spot + 3 * WIDTH, spot, spot + WIDTH, spot + 2 * WIDTH, spot + 4 * WIDTH)
+        more = load(w, spot + 4 * WIDTH)
+        bad = select(less(more, spread(inf)), bad, spread(1.0))
+        share, slope = _remaining(w, h, a, b, k0, whole, nodes, more, grid, (at[0], at[1], at[2], last))
+        if want == VALUE:
+            result = share
+            break
+        left = 1.0 - share
+        left = select(less(left, spread(1e-18)), spread(1e-18), left)
+        need = vlog(left * (1.0 / (1.0 - target)))
+        short = less(spread(0.0), need)
+        need = select(short, need, select(less(spread(0.0), h), need, spread(0.0)))  # 0 where P(best) suffices
+        low, high = select(short, h, low), select(short, high, h)
+        change = need * left / slope
+        next_ = h + change
+        middle = select(less(high, spread(1e299)), 0.5 * (low + high), 4.0 * low + 1.0)
+        inside = select(less(next_, high), next_, middle)
+        inside = select(less(low, inside), inside, middle)
+        inside = select(less(4.0 * h + 1.0, inside), 4.0 * h + 1.0, inside)
+        goes = less(spread(0.5), moving)
+        near = fma(h, 1e-7, 1e-12)
+        small = less(change * change, near * near)
+        h = select(goes, select(small, next_, inside), h)
+        moving = select(small, spread(0.0), moving)
+        result = h
+        if not anywhere(less(spread(0.5), moving)):
+            break
+    if want == QUANTILE:
+        bad = bad + moving
+    return result, bad
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def grid_rows(
+    conversions: Any,
+    visits: Any,
+    prior: Any,
+    want: int,
+    target: float,
+    fineness: float,
+    rules: Any,
+    w: Any,
+    size: int,
+    best: Any,
+    value: Any,
+    status: Any,
+) -> int:
+    """Fill best (N, K), value (N,) and status (N,); returns the flat index of the first invalid count, -1, or INCOMPLETE.
+
+    Args:
+        conversions, visits: shape (N, K). prior: shape (1 or N, 1 or K, 2).
+        want: WEIGHTS, VALUE (below `target`) or QUANTILE (of order `target`).
+        fineness: divides the spacing of nodes. rules: `tables()`. w: `scratch_size(K, size)` numbers to work in.
+        size: rows per block, a multiple of 8; what comes out does not depend on it.
+        status: the bits BAD_WEIGHTS and BAD_VALUE.
+    """
+    table, starts, taper = rules
+    rows, arms = conversions.shape
+    fixed, each = prior.shape[0] == 1, 1 if prior.shape[1] > 1 else 0
+    at_plan = 3 * arms * size
+    at = at_plan + ROW_CONSTANTS * size
+    density, below, others = at, at + arms * MOST * WIDTH, at + 2 * arms * MOST * WIDTH
+    logs = at + 3 * arms * MOST * WIDTH
+    odds, run, folded = logs + MOST * WIDTH, logs + 2 * MOST * WIDTH, logs + 3 * MOST * WIDTH
+    arm_space = logs + 4 * MOST * WIDTH
+    sums, lane = arm_space, arm_space + (2 * arms + 4) * WIDTH
+    levels, spot = lane + 4 * WIDTH, lane + (6 + 2 * TAILS) * WIDTH
+    counts, order = np.empty(size, np.intp), np.empty(size, np.intp)
+    ends = np.empty(len(COUNTS) + 1, np.intp)
+    kappa = min(SPACING, 0.54 * (3.0 / arms) ** 0.28) / fineness
+    bad_rows = 0
+    for base in range(0, rows, size):
+        here = min(size, rows - base)
+        padded = -(-here // WIDTH) * WIDTH
+        for row in range(padded):
+            source = min(base + row, rows - 1)
+            own = 0 if fixed else source
+            for j in range(arms):
+                s, v = conversions[source, j], visits[source, j]
+                if not (0.0 <= s <= v < inf):
+                    return source * arms + j
+                w[j * size + row] = s + prior[own, j * each, 0]
+                w[(arms + j) * size + row] = v - s + prior[own, j * each, 1]
+        for first in range(0, padded, WIDTH):
+            _window(w, size, first, arms, at_plan, arm_space, kappa)
+        ends[:] = 0
+        for row in range(padded):
+            counts[row] = _choose(w, size, row, at_plan)
+            if row < here:
+                ends[counts[row] + 1] += 1
+        for first in range(0, padded, WIDTH):
+            _constants(w, size, first, arms, at_plan, arm_space)
+        for i in range(1, ends.size):
+            ends[i] += ends[i - 1]
+        for row in range(here):
+            order[ends[counts[row]]] = row
+            ends[counts[row]] += 1
+        position = 0
+        while position < here:
+            count = counts[order[position]]
+            nodes, end = COUNTS[count], ends[count]
+            step = _gather(w, at_plan, order, position, end, lane)
+            centre = _gather(w, at_plan + size, order, position, end, lane)
+            ratio = vexp(centre)
+            p = ratio / (1.0 + ratio)
+            for k in range(nodes):
+                z = vexpm1(step * (k - nodes // 2))
+                store(w, logs + k * WIDTH, vlog1p(p * z))
+                store(w, odds + k * WIDTH, fma(ratio, z, ratio))
+            for j in range(arms):
+                a = _gather(w, j * size, order, position, end, lane)
+                b = _gather(w, (arms + j) * size, order, position, end, lane)
+                k0 = _gather(w, (2 * arms + j) * size, order, position, end, lane)
+                slope, n = a * step, a + b
+                f, out = density + j * nodes * WIDTH, below + j * nodes * WIDTH
+                for k in range(nodes):
+                    x = fma(slope, k - nodes // 2, k0) - n * load(w, logs + k * WIDTH)
+                    store(w, f + k * WIDTH, vexp(x))
+                _integrate(w, f, nodes, table, starts[count], taper, folded, out)
+                _tail(w, a, b, step, f, nodes, odds, levels, out)
+            error, champion = _products(w, arms, nodes, density, below, others, run, sums)
+            store(w, lane, error)
+            store(w, lane + WIDTH, champion)
+            store(w, spot + WIDTH, step)
+            used = min(WIDTH, end - position)
+            for i in range(used):
+                row = order[position + i]
+                state = 0
+                if not w[lane + i] < EXACT:
+                    state = BAD_WEIGHTS + BAD_VALUE
+                if not w[at_plan + 2 * size + row] < 1e-11:
+                    state = BAD_WEIGHTS + BAD_VALUE + UNFIT
+                status[base + row] = state
+                bad_rows += 1 if state > 0 else 0
+                for j in range(arms):
+                    best[base + row, j] = w[sums + j * WIDTH + i]
+            if want != WEIGHTS:
+                for i in range(WIDTH):
+                    row, j = order[min(position + i, end - 1)], int(w[lane + WIDTH + i])
+                    w[sums + i], w[sums + WIDTH + i] = w[j * size + row], w[(arms + j) * size + row]
+                    w[lane + 2 * WIDTH + i] = w[(2 * arms + j) * size + row]
+                    w[spot + i] = w[below + j * nodes * WIDTH + i]
+                    w[spot + 2 * WIDTH + i] = w[at_plan + 4 * size + row]
+                for k in range(nodes):
+                    o = load(w, others + k * WIDTH)
+                    for j in range(1, arms):
+                        x = load(w, others + (j * nodes + k) * WIDTH)
+                        o = select(less(spread(j - 0.5), champion), x, o)
+                    store(w, run + k * WIDTH, o)
+                a, b, k0 = load(w, sums), load(w, sums + WIDTH), load(w, lane + 2 * WIDTH)
+                grid = (step, centre, ratio, p)
+                answer, bad = _solve(w, want, target, a, b, k0, nodes, grid, (logs, odds, run), spot)
+                store(w, lane, answer)
+                store(w, lane + WIDTH, bad)
+                for i in range(used):
+                    row = base + order[position + i]
+                    value[row] = w[lane + i]
+                    if w[lane + WIDTH + i] > 0.0:
+                        status[row] |= BAD_VALUE
+                        bad_rows += 1
+            position += used
+    return INCOMPLETE if bad_rows > 0 else -1
