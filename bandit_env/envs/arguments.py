@@ -80,6 +80,8 @@ def read_seeds(seed: Seeds, num_envs: int) -> tuple[NDArray[np.uint64], NDArray[
     if len(seed) != num_envs:
         raise ValueError(f"{len(seed)} seeds came; expected one for each of the {num_envs} experiments")
     values = seed.tolist() if isinstance(seed, np.ndarray) else list(seed)
+    if set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**64:  # the usual ones, in bulk
+        return np.array(values, np.uint64), np.ones(num_envs, np.bool_)
     given = np.array([value is not None for value in values], np.bool_)
     return np.array([_seed(value) for value in values], np.uint64), given
 

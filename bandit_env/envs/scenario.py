@@ -114,7 +114,8 @@ class Scenario:
         given = self.rates if self.prior is None else self.prior
         assert given is not None
         if len(given) < 2:
-            raise ValueError(f"{'rates' if self.prior is None else 'prior'} has one arm; expected at least 2")
+            name = "rates" if self.prior is None else "prior"
+            raise ValueError(f"{name} has {len(given)} arm{'' if len(given) == 1 else 's'}; expected at least 2")
         if self.num_arms is not None and self.num_arms != len(given):
             raise ValueError(f"num_arms is {self.num_arms}, but {len(given)} arms came; expected the same number")
         self._set("num_arms", len(given))
