@@ -71,7 +71,7 @@ def report(options: argparse.Namespace) -> int:
     result = results.read(options.run)
     if not result.cells:
         raise ExperimentError(f"{options.run}: no finished results ({'; '.join(result.failures)})")
-    reports.write(result, _console())
+    reports.write(result, _console(), max_scenarios=None)
     for failure in result.failures:
         _complain(failure, 1)
     return 1 if result.failures else 0

@@ -89,9 +89,13 @@ def show(run: Run, console: Console) -> None:
     console.print(
         f"The classical test takes {test.days:g} days ({test.visits:,.0f} visits). {bandit.agent.capitalize()} takes "
         f"{bandit.mean_day:.0f} days on average: half of the tests end within {bandit.median_day:g}, 95 % within "
-        f"{bandit.q95_day:g}, and {bandit.longer:.1%} take longer than the classical test. It ships the best arm in "
-        f"{bandit.correct:.1%} of the tests (classical: {classical.correct:.1%}) and saves "
+        f"{bandit.q95_day:g}, and {_percent(bandit.longer)} take longer than the classical test. It ships the best arm "
+        f"in {_percent(bandit.correct)} of the tests (classical: {_percent(classical.correct)}) and saves "
         f"{bandit.conversions_saved:,.1f} conversions."
     )
     if bandit.undecided:
-        console.print(f"{bandit.undecided:.1%} of the tests were undecided after {run.cells[0].task.max_days:g} days.")
+        console.print(f"{_percent(bandit.undecided)} were undecided after {run.cells[0].task.max_days:g} days.")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
