@@ -1,6 +1,6 @@
 """Root finding over arrays of Bernoulli rates, compiled. Imported only when an agent needs it."""
 
-from math import exp, log, log1p, sqrt
+from math import exp, expm1, log, log1p, sqrt
 
 import numpy as np
 from numba import njit
@@ -9,24 +9,30 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def kl(p: float, q: float) -> float:
     """Kullback-Leibler divergence of Bernoulli(q) from Bernoulli(p), q in (0, 1)."""
     value: float = 0.0
+    gap = p - q
+    if abs(gap) < 1e-4 * min(q, 1.0 - q):  # the logarithms would cancel
+        spread = q * (1.0 - q)
+        value = gap * gap / (2.0 * spread) * (1.0 - gap * (1.0 - 2.0 * q) / (3.0 * spread))
+        return value
     if p > 0.0:
         value += p * log(p / q)
     if p < 1.0:
         value += (1.0 - p) * log((1.0 - p) / (1.0 - q))
-    return max(value, 0.0)
+    positive: float = max(value, 0.0)
+    return positive
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _kl_upper(p: float, bound: float) -> float:
     """The largest q with kl(p, q) <= bound."""
     if bound <= 0.0:
         return p
     if p <= 0.0:
-        return -np.expm1(-bound)
+        return -expm1(-bound)
     if p >= 1.0:
         return 1.0
     # kl is convex in q: Newton's steps from above stay above the root and fall. Three upper bounds of it to
@@ -44,7 +50,7 @@ def _kl_upper(p: float, bound: float) -> float:
     return max(q, p)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def kl_upper(rate: Floats, bound: Floats) -> Floats:
     """For each pair, the largest q with kl(rate, q) <= bound; both shape (n, K)."""
     out = np.empty(rate.shape)
@@ -54,7 +60,7 @@ def kl_upper(rate: Floats, bound: Floats) -> Floats:
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _share_against(best: float, rate: float, y: float, x: float) -> float:
     """X with g(x) = y, g(x) = kl(best, m) + x kl(rate, m), m = (best + x rate) / (1 + x); from an x below it.
 
@@ -70,7 +76,7 @@ def _share_against(best: float, rate: float, y: float, x: float) -> float:
     return x
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _proportions(rate: Floats, out: Floats, shares: Floats) -> float:
     """Write the optimal proportions of one instance, rates in (0, 1), into `out`; returns 1 / T*."""
     num_arms = rate.shape[0]
@@ -114,10 +120,11 @@ def _proportions(rate: Floats, out: Floats, shares: Floats) -> float:
     total = 1.0 + shares.sum()
     for a in range(num_arms):
         out[a] = (1.0 if out[a] == 1.0 else shares[a]) / total
-    return y / total
+    inverse_time: float = y / total
+    return inverse_time
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def optimal_proportions(rate: Floats) -> tuple[Floats, Floats]:
     """Optimal proportions (n, K) and inverse characteristic times (n,) of rates (n, K) in (0, 1)."""
     out = np.empty(rate.shape)
@@ -128,7 +135,7 @@ def optimal_proportions(rate: Floats) -> tuple[Floats, Floats]:
     return out, inverse_time
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def gittins_table(horizon: int, a: float, b: float, grid: Floats, offsets: NDArray[np.int64]) -> Floats:
     """Finite-horizon Gittins indices of every state, at offsets[m] + s (horizon - m + 1) + f for m visits left.
 
