@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agents.allocation import Allocation
 from agents.evidence import Evidence
-from agents.policy import Policy
+from agents.policy import RANGES, Policy
 from agents.stopping import StoppingRule
 from bandit_env.envs.task import Task
 
@@ -51,7 +51,8 @@ class Learned(Allocation):
                 f"the weights {str(self.path)!r} were trained for {self.policy.kind} tasks; "
                 f"this one has {per_update:g} visits in an update, a {fitting} task"
             )
-        for name, (low, high) in _ranges(self.policy).items():
+        for name in [name for name in RANGES if name in self.policy.trained]:
+            low, high = self.policy.trained[name]
             value = getattr(task, name)
             if not low <= value <= high:
                 warnings.warn(
@@ -87,8 +88,3 @@ def _scores(policy: Policy, evidence: Evidence) -> tuple[NDArray[np.float64], ND
         task.visits_per_day,
         evidence.prior,
     )
-
-
-def _ranges(policy: Policy) -> dict[str, tuple[float, float]]:
-    known = ("num_arms", "visits_per_day", "max_days")
-    return {name: tuple(policy.trained[name]) for name in known if name in policy.trained}

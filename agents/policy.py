@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 FORMAT = "bandit_env policy 1"
 SHIPPED = Path(__file__).parent / "weights"
 KINDS = ("per-visit", "daily")
+RANGES = ("num_arms", "visits_per_day", "max_days")  # of `Policy.trained`
 BLOCK = 1024  # rows at a time: their hidden units stay in the cache
 
 
@@ -63,6 +64,10 @@ class Policy:
                 raise ValueError(f"{name} has shape {found.shape}; expected {shape} for {size} features")
             if not np.isfinite(found).all():
                 raise ValueError(f"{name} holds a number that is not finite")
+        for name in RANGES:
+            ends = self.trained.get(name, [0, 0])
+            if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)):
+                raise ValueError(f"trained holds {name} = {ends!r}; expected [least, most]")
 
     def scores(
         self,
@@ -109,7 +114,7 @@ class Policy:
         return (mean + sd * bonus) * scale[:, None], stop.mean(axis=1)
 
     def _head(self, hidden: Floats, head: int) -> Floats:
-        out = np.full(hidden.shape[:-1], self.heads[-1, head])
+        out = np.full(hidden.shape[:-1], self.heads[-1, head], dtype=np.float64)
         for h in range(self.bias.size):
             out += hidden[..., h] * self.heads[h, head]
         return out
@@ -142,6 +147,8 @@ class Policy:
         """
         where = _find(path)
         try:
+            if not zipfile.is_zipfile(where):
+                raise zipfile.BadZipFile("no .npz archive")
             with np.load(where, allow_pickle=False) as stored:
                 if "format" not in stored or str(stored["format"]) != FORMAT:
                     raise ValueError(f"not a weights file of bandit_env: it lacks the mark {FORMAT!r}")
@@ -152,7 +159,7 @@ class Policy:
         except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(f"{where}: not a readable weights file, or a truncated one ({reason})") from error
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{where}: {error}") from error
 
 

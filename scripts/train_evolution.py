@@ -1,4 +1,4 @@
-"""Train a small index network by an evolution strategy: `python scripts/train_evolution.py per-visit`.
+"""Train a small index network by an evolution strategy: `python scripts/train_evolution.py per-visit --out own.npz`.
 
 The network (agents/learned.py) has about a hundred parameters, so that its gradient can be estimated by playing whole
 experiments with perturbed parameters: no critic, no discount, no bias. What makes it quick:
@@ -14,6 +14,7 @@ Every iteration plays `--pairs` pairs over the experiments of each group of `TAS
 import argparse
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -24,20 +25,41 @@ from agents.policy import Policy
 NAMES = ("mean", "logit", "log_precision", "log_left", "day", "gap")
 FEATURES, HIDDEN, HEADS = len(NAMES), 8, 3
 SIZE = (2 * FEATURES + 1) * HIDDEN + HEADS * (HIDDEN + 1)
-BEST_OF_TRAFFIC, STOPPING = 1, 2  # the second head sharpens the split, the third one stops
 
 RANDOM = "random"  # the prior is drawn anew for each experiment: mean from .005 to .3, strength from 8 to 400
 
-# groups of experiments: arms, how many per iteration, the Beta prior of their rates, whether the network is told it
+
+class Group(NamedTuple):
+    """Experiments of one kind in an iteration."""
+
+    arms: int
+    episodes: int
+    prior: tuple[float, float] | str  # of the rates; RANDOM draws it anew for each experiment
+    told: bool = True  # whether the network sees the posterior from that prior, or from Beta(1, 1)
+    weight: float = 1.0  # of the relative change of the group's cost in the gradient
+
+
 TASKS: dict[str, dict] = {
-    "per-visit": dict(visits=1, days=100, cost=0.0, groups=[(2, 1024, (1, 1), True), (5, 512, (1, 1), True)]),
+    "per-visit": dict(iterations=400, visits=1, days=100, cost=0.0, groups=[Group(2, 1024, (1, 1)), Group(5, 512, (1, 1))]),
     "daily": dict(
+        iterations=600,
         visits=100,
         days=60,
         cost=0.0,
-        groups=[(2, 1024, (4, 96), True), (2, 384, RANDOM, True), (2, 256, RANDOM, False), (5, 128, RANDOM, True)],
+        groups=[
+            Group(2, 1024, (4, 96)),
+            Group(2, 384, RANDOM, weight=0.5),
+            Group(2, 256, RANDOM, told=False, weight=0.5),
+            Group(5, 128, RANDOM, weight=0.25),
+        ],
     ),
-    "daily-cost": dict(visits=100, days=60, cost=0.05, groups=[(2, 1024, (4, 96), True), (2, 256, (4, 96), False)]),
+    "daily-cost": dict(
+        iterations=400,
+        visits=100,
+        days=60,
+        cost=0.05,
+        groups=[Group(2, 1024, (4, 96)), Group(2, 256, (4, 96), told=False, weight=0.25)],
+    ),
 }
 
 
@@ -148,23 +170,24 @@ def play(thetas, rates, priors, per_day, days, cost, stopping, rng):
     return totals / episodes
 
 
-def draw(arms: int, episodes: int, prior, told: bool, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+def draw(group: Group, episodes: int, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     """Rates of an iteration's experiments, shape (episodes, arms), and the priors that the network sees, (episodes, 2)."""
+    arms, prior = group.arms, group.prior
     a, b = np.broadcast_to(np.array(prior if prior != RANDOM else (1, 1), float), (episodes, 2)).T
     if prior == RANDOM:
         mean = np.exp(rng.uniform(np.log(0.005), np.log(0.3), episodes))
         strength = np.exp(rng.uniform(np.log(8), np.log(400), episodes))
         a, b = mean * strength, (1 - mean) * strength
     rates = rng.beta(a[:, None], b[:, None], (episodes, arms))
-    return rates, (np.stack([a, b], axis=1) if told else np.ones((episodes, 2))).astype(np.float32)
+    return rates, (np.stack([a, b], axis=1) if group.told else np.ones((episodes, 2))).astype(np.float32)
 
 
 def evaluate(thetas: NDArray, task: dict, episodes: int, seed: int) -> list[NDArray]:
     """Mean cost of each member in every group, on experiments that a seed fixes."""
     rng = np.random.default_rng(seed)
     costs = []
-    for arms, size, prior, told in task["groups"]:
-        rates, priors = draw(arms, episodes or size, prior, told, rng)
+    for group in task["groups"]:
+        rates, priors = draw(group, episodes or group.episodes, rng)
         world = (task["visits"], task["days"], task["cost"], task["cost"] > 0)
         costs.append(play(thetas, rates, priors, *world, rng))
     return costs
@@ -191,25 +214,30 @@ def to_policy(name: str, theta: NDArray) -> Policy:
     )
 
 
-def train(name: str, iterations: int, pairs: int, sigma: float, rate: float, seed: int, out: Path) -> NDArray:
-    """Adam on the strategy's gradient, the learning rate falling linearly to zero; the learning curve goes beside."""
+def train(
+    name: str, iterations: int, pairs: int, sigma: float, rate: float, seed: int, episodes: int
+) -> tuple[NDArray, NDArray]:
+    """Adam on the strategy's gradient, the learning rate falling linearly to zero.
+
+    Returns:
+        The learning curve (rows of iteration, seconds, cost of each group on `episodes` fixed experiments), and theta.
+    """
     task, rng = TASKS[name], np.random.default_rng(seed)
     theta = np.zeros(SIZE, np.float32)
     theta[: 2 * FEATURES * HIDDEN] = rng.normal(0, FEATURES**-0.5, 2 * FEATURES * HIDDEN)
-    theta[-1] = -1  # the stop's score: go on, at first
+    theta[-1] = -1  # the stop score: go on, at first
     first, second, curve, start = np.zeros(SIZE), np.zeros(SIZE), [], time.perf_counter()
     for t in range(iterations + 1):
-        if t % 50 == 0:
-            costs = [float(c[0]) for c in evaluate(theta[None], task, 10_000, seed=1)]
+        if t % 50 == 0 or t == iterations:
+            costs = [float(c[0]) for c in evaluate(theta[None], task, episodes, seed=1)]
             curve.append([t, time.perf_counter() - start, *costs])
             print(f"{name} {t:5d}  {curve[-1][1]:6.0f} s  " + "  ".join(f"{c:.4f}" for c in costs), flush=True)
-        if t % 100 == 0:
-            np.savez(out.with_suffix(".checkpoint.npz"), theta=theta, curve=np.array(curve))
         if t == iterations:
             break
         noise = rng.normal(size=(pairs, SIZE)).astype(np.float32)
         population = np.concatenate([theta + sigma * noise, theta - sigma * noise])
-        cost = np.sum(evaluate(population, task, 0, seed=int(rng.integers(2**63))), axis=0)
+        costs = evaluate(population, task, 0, seed=int(rng.integers(2**63)))
+        cost = sum(group.weight * c / c.mean() for group, c in zip(task["groups"], costs, strict=True))
         gradient = (cost[:pairs] - cost[pairs:]) @ noise / (2 * sigma * pairs)
         first = 0.9 * first + 0.1 * gradient
         second = 0.98 * second + 0.02 * gradient**2
@@ -221,14 +249,18 @@ def train(name: str, iterations: int, pairs: int, sigma: float, rate: float, see
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("--iterations", type=int, default=800)
+    parser.add_argument("--iterations", type=int, help="default: the task's own")
     parser.add_argument("--pairs", type=int, default=16)
-    parser.add_argument("--sigma", type=float, default=0.08)
+    parser.add_argument("--sigma", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--episodes", type=int, default=10_000, help="experiments of each point of the learning curve")
+    parser.add_argument("--out", type=Path, required=True, help="weights file; the learning curve goes to a .csv beside it")
     args = parser.parse_args()
-    train(args.task, args.iterations, args.pairs, args.sigma, args.rate, args.seed, args.out)
+    iterations = TASKS[args.task]["iterations"] if args.iterations is None else args.iterations
+    curve, theta = train(args.task, iterations, args.pairs, args.sigma, args.rate, args.seed, args.episodes)
+    to_policy(args.task, theta).save(args.out)
+    np.savetxt(args.out.with_suffix(".csv"), curve, delimiter=",", fmt="%.6g", header="iteration,seconds,cost of each group")
 
 
 if __name__ == "__main__":

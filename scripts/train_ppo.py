@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--arms", type=int, nargs="+", default=[2, 5])
     parser.add_argument("--horizon", type=int, default=100)
     parser.add_argument("--num-envs", type=int, default=512, help="episodes in parallel, for each number of arms")
-    parser.add_argument("--iterations", type=int, default=500)
+    parser.add_argument("--iterations", type=int, default=250)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--minibatches", type=int, default=8)
     parser.add_argument("--hidden", type=int, default=16)
