@@ -11,8 +11,10 @@ References:
     Hoermann (1993), "The generation of binomial random variates", J. Stat. Comput. Simul. 46: rejection (BTRS).
 """
 
+import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -25,9 +27,19 @@ Streams = NDArray[np.uint64]  # (N, 4)
 Rows = NDArray[np.int64]  # (n,), indices into the N
 
 
+# Numba keeps machine code by the date of the one file that a function stands in, not of the files whose functions went
+# into it. With their contents in its name, code that was compiled from another version is never found.
+_SOURCES = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in ("action", "streams", "simulation"))
+_VERSION = hashlib.sha256(_SOURCES).hexdigest()[:8]
+
+
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Numba's njit, kept on disk between runs, with IEEE division; typed as the function itself."""
-    return cast("Callable[P, R]", njit(cache=True, error_model="numpy")(function))
+    """Numba's njit with IEEE division, kept on disk between runs where there is a place to write."""
+    function.__qualname__ += f"_{_VERSION}"
+    try:
+        return cast("Callable[P, R]", njit(cache=True, error_model="numpy")(function))
+    except RuntimeError:  # "no locator available": neither the package's folder nor the home can be written
+        return cast("Callable[P, R]", njit(error_model="numpy")(function))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
