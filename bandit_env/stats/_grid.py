@@ -20,6 +20,8 @@ from bandit_env.stats._lanes import (
     kernel,
     less,
     load,
+    peek,
+    poke,
     root,
     select,
     spread,
@@ -43,13 +45,16 @@ BEYOND = 96  # nodes that the champion's density may extend above the window
 WEIGHTS, VALUE, QUANTILE = 0, 1, 2  # what is wanted
 BAD_WEIGHTS, BAD_VALUE, UNFIT = 1, 2, 4  # bits of a row's status: what could not be had; and never will, on a grid
 INCOMPLETE = -2  # returned where some row's status is not 0
+WHOLE = 2e-11  # mass below the first node that may be forgotten
+ROUNDING = 1e-11  # the largest bound of rounding that passes
 EXACT = 5e-11  # the largest |sum over arms - 1| that passes
 STEP, CENTRE, NOISE, HALF, TOP, ROW_CONSTANTS = 0, 1, 2, 3, 4, 5  # rows of the plan
 
 
-def scratch_size(arms: int, size: int) -> int:
-    """How many numbers `grid_rows` needs to work in, for blocks of `size` rows."""
-    return (3 * arms + ROW_CONSTANTS) * size + (3 * arms * MOST + 5 * MOST + 2 * arms + 48) * WIDTH
+def scratch(arms: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Room for `grid_rows` to work in, with blocks of `size` rows, a multiple of 8."""
+    numbers = (3 * arms + ROW_CONSTANTS) * size + ((3 * arms + 4) * MOST + 2 * arms + 48) * WIDTH
+    return np.empty(numbers), np.empty(2 * size + len(COUNTS) + 1, np.intp)
 
 
 def _sine_integral(count: int) -> NDArray[np.float64]:
@@ -60,8 +65,8 @@ def _sine_integral(count: int) -> NDArray[np.float64]:
 
 
 @cache
-def tables() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """The matrices of sinc indefinite integration, folded about the middle; where each starts; the taper.
+def tables() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
+    """The matrices of sinc indefinite integration, folded about the middle; where each starts; the taper; the node counts.
 
     With t(d) = Si(pi d)/pi, the integral of f above node k is sum_m f_m (1/2 + t(m - k)) (Stenger 1993, section
     4.5). t is odd, so it maps even functions to odd ones and back: two matrices of half the size do.
@@ -78,7 +83,7 @@ def tables() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]
         starts[i] = at
         at += blocks[-1].size
     taper = np.array([0.5 * erfc((MARGIN - 1 - m) / 2) for m in range(SOFT)])
-    return np.concatenate(blocks), starts, taper
+    return np.concatenate(blocks), starts, taper, np.array(COUNTS, np.intp)
 
 
 @kernel
@@ -155,22 +160,23 @@ def _window(w: Any, size: int, first: int, arms: int, at_plan: int, at_arms: int
 
 
 @kernel
-def _choose(w: Any, size: int, row: int, at_plan: int) -> int:
+def _choose(w: Any, size: int, row: int, at_plan: int, counts: Any) -> int:
     """Turn a row's window into its grid; returns the index of its node count, 0 with infinite noise if none fits."""
-    wanted, low, high = w[at_plan + row], w[at_plan + size + row], w[at_plan + 4 * size + row]
+    wanted, low = peek(w, at_plan + row), peek(w, at_plan + size + row)
+    high = peek(w, at_plan + 4 * size + row)
     count = 0
     if wanted < MOST - MARGIN - 1:
         needed = int(ceil(wanted)) + 1 + MARGIN
-        while COUNTS[count] < needed:
+        while peek(counts, count) < needed:
             count += 1
     else:
-        w[at_plan + 2 * size + row] = inf
+        poke(w, at_plan + 2 * size + row, inf)
         low, high = -1.0, 1.0
-    nodes = COUNTS[count]
+    nodes = peek(counts, count)
     step = (high - low) / (nodes - 1 - MARGIN)
-    w[at_plan + row] = step
-    w[at_plan + size + row] = low + step * (nodes // 2 - MARGIN)
-    w[at_plan + 3 * size + row] = step * (nodes // 2)
+    poke(w, at_plan + row, step)
+    poke(w, at_plan + size + row, low + step * (nodes // 2 - MARGIN))
+    poke(w, at_plan + 3 * size + row, step * (nodes // 2))
     return count
 
 
@@ -208,7 +214,7 @@ def _constants(w: Any, size: int, first: int, arms: int, at_plan: int, at_arms: 
 def _gather(w: Any, at: int, order: Any, position: int, end: int, out: int) -> Any:
     """Eight rows' entries, in the order given; the last row again where there are fewer."""
     for lane in range(WIDTH):
-        w[out + lane] = w[at + order[min(position + lane, end - 1)]]
+        poke(w, out + lane, peek(w, at + peek(order, min(position + lane, end - 1))))
     return load(w, out)
 
 
@@ -221,9 +227,9 @@ def _integrate(w: Any, f: int, nodes: int, table: Any, start: int, taper: Any, f
     for m in range(half):
         x, y = load(w, f + m * WIDTH), load(w, f + (nodes - 1 - m) * WIDTH)
         if m < SOFT:
-            x = x * taper[m]
+            x = x * peek(taper, m)
         if nodes - 1 - m < SOFT:
-            y = y * taper[nodes - 1 - m]
+            y = y * peek(taper, nodes - 1 - m)
         total = total + (x + y)
         store(w, folded + m * WIDTH, x + y)
         store(w, other + m * WIDTH, x - y)
@@ -234,10 +240,10 @@ def _integrate(w: Any, f: int, nodes: int, table: Any, start: int, taper: Any, f
         o0, o1, o2, o3 = rest, rest, rest, rest
         for m in range(half):
             x, y = load(w, folded + m * WIDTH), 0.0 - load(w, other + m * WIDTH)
-            e0, e1 = fma(x, table[i], e0), fma(x, table[i + 1], e1)
-            e2, e3 = fma(x, table[i + 2], e2), fma(x, table[i + 3], e3)
-            o0, o1 = fma(y, table[i + 4], o0), fma(y, table[i + 5], o1)
-            o2, o3 = fma(y, table[i + 6], o2), fma(y, table[i + 7], o3)
+            e0, e1 = fma(x, peek(table, i), e0), fma(x, peek(table, i + 1), e1)
+            e2, e3 = fma(x, peek(table, i + 2), e2), fma(x, peek(table, i + 3), e3)
+            o0, o1 = fma(y, peek(table, i + 4), o0), fma(y, peek(table, i + 5), o1)
+            o2, o3 = fma(y, peek(table, i + 6), o2), fma(y, peek(table, i + 7), o3)
             i += 8
         low, high = out + k * WIDTH, out + (nodes - 1 - k) * WIDTH
         store(w, low, o0 - e0)
@@ -350,7 +356,7 @@ def _remaining(w: Any, h: Any, a: Any, b: Any, k0: Any, whole: Any, nodes: int, 
         inside, outside = fma(f, rest, inside), fma(f, 1.0 - rest, outside)
         inside_slope = fma(f * change, rest, inside_slope)
         outside_slope = fma(f * change, 1.0 - rest, outside_slope)
-    complete = less(whole, spread(1e-13))
+    complete = less(whole, spread(WHOLE))
     return select(complete, 1.0 - outside, inside), select(complete, 0.0 - outside_slope, inside_slope)
 
 
@@ -359,11 +365,12 @@ def _extend(w: Any, h: int, whole: int, step: int, high: int, more: int) -> int:
     """How many nodes above the window hold the champion's mass, lane by lane; returns the most."""
     last = 0
     for lane in range(WIDTH):
-        w[more + lane] = 0.0
-        if w[whole + lane] >= 1e-13:
-            reach = w[h + lane] * exp(w[high + lane])
-            extent = (log1p(w[h + lane]) - log1p(-reach)) / w[step + lane] if reach < 0.9 else inf
-            w[more + lane] = ceil(extent) + 1.0 if extent < BEYOND else inf
+        poke(w, more + lane, 0.0)
+        if peek(w, whole + lane) >= WHOLE:
+            lift = peek(w, h + lane)
+            reach = lift * exp(peek(w, high + lane))
+            extent = (log1p(lift) - log1p(-reach)) / peek(w, step + lane) if reach < 0.9 else inf
+            poke(w, more + lane, ceil(extent) + 1.0 if extent < BEYOND else inf)
             if extent < BEYOND:
                 last = max(last, int(extent) + 2)
     return last
@@ -414,133 +421,171 @@ def _solve(w: Any, want: int, target: float, a: Any, b: Any, k0: Any, nodes: int
     return result, bad
 
 
+@kernel
+def _fill(s: Any, v: Any, prior: Any, strides: Any, base: int, rows: int, arms: int, padded: int, w: Any, size: int) -> int:
+    """Copy a block's Beta parameters, arms first, the last row repeated; returns the first invalid count's place, or -1."""
+    for row in range(padded):
+        source = min(base + row, rows - 1)
+        for j in range(arms):
+            i, own = source * arms + j, source * strides[0] + j * strides[1]
+            hits, tries = peek(s, i), peek(v, i)
+            if not 0.0 <= hits <= tries < inf:
+                return i
+            poke(w, j * size + row, hits + peek(prior, own))
+            poke(w, (arms + j) * size + row, tries - hits + peek(prior, own + 1))
+    return -1
+
+
+@kernel
+def _sort(w: Any, size: int, here: int, padded: int, at_plan: int, counts: Any, t: Any) -> Any:
+    """Choose every row's grid and sort the rows by it: t holds the order, each row's grid, and each grid's end."""
+    grids, ends = size, 2 * size
+    for i in range(counts.size + 1):
+        poke(t, ends + i, 0)
+    for row in range(padded):
+        count = _choose(w, size, row, at_plan, counts)
+        poke(t, grids + row, count)
+        if row < here:
+            poke(t, ends + count + 1, peek(t, ends + count + 1) + 1)
+    for i in range(counts.size):
+        poke(t, ends + i + 1, peek(t, ends + i + 1) + peek(t, ends + i))
+    for row in range(here):
+        i = ends + peek(t, grids + row)
+        poke(t, peek(t, i), row)
+        poke(t, i, peek(t, i) + 1)
+
+
+@kernel
+def _shares(w: Any, size: int, arms: int, count: int, nodes: int, rows: Any, grid: Any, rules: Any, at: int) -> Any:
+    """P(best) of eight rows; returns (error, champion). w[at:] holds densities, distribution functions, products."""
+    step, centre, ratio, p = grid
+    order, position, end = rows
+    table, starts, taper, counts = rules
+    below, others = at + arms * MOST * WIDTH, at + 2 * arms * MOST * WIDTH
+    logs = at + 3 * arms * MOST * WIDTH
+    odds, run, folded = logs + MOST * WIDTH, logs + 2 * MOST * WIDTH, logs + 3 * MOST * WIDTH
+    sums = logs + 4 * MOST * WIDTH
+    levels = sums + (2 * arms + 4) * WIDTH
+    for k in range(nodes):
+        z = vexpm1(step * (k - nodes // 2))
+        store(w, logs + k * WIDTH, vlog1p(p * z))
+        store(w, odds + k * WIDTH, fma(ratio, z, ratio))
+    for j in range(arms):
+        a = _gather(w, j * size, order, position, end, levels)
+        b = _gather(w, (arms + j) * size, order, position, end, levels)
+        k0 = _gather(w, (2 * arms + j) * size, order, position, end, levels)
+        slope, n = a * step, a + b
+        f, out = at + j * nodes * WIDTH, below + j * nodes * WIDTH
+        for k in range(nodes):
+            x = fma(slope, k - nodes // 2, k0) - n * load(w, logs + k * WIDTH)
+            store(w, f + k * WIDTH, vexp(x))
+        _integrate(w, f, nodes, table, peek(starts, count), taper, folded, out)
+        _tail(w, a, b, step, f, nodes, odds, levels, out)
+    return _products(w, arms, nodes, at, below, others, run, sums)
+
+
+@kernel
+def _value(
+    w: Any, size: int, arms: int, nodes: int, rows: Any, grid: Any, champion: Any, want: int, target: float, at_plan: int
+) -> Any:
+    """What is wanted of the value remaining of eight rows, and whether it could not be had."""
+    order, position, end = rows
+    at = at_plan + ROW_CONSTANTS * size
+    below, others = at + arms * MOST * WIDTH, at + 2 * arms * MOST * WIDTH
+    logs = at + 3 * arms * MOST * WIDTH
+    odds, run, spot = logs + MOST * WIDTH, logs + 2 * MOST * WIDTH, logs + 3 * MOST * WIDTH
+    store(w, spot + 5 * WIDTH, champion)
+    for i in range(WIDTH):
+        row, j = peek(order, min(position + i, end - 1)), int(peek(w, spot + 5 * WIDTH + i))
+        poke(w, spot + i, peek(w, below + j * nodes * WIDTH + i))
+        poke(w, spot + 2 * WIDTH + i, peek(w, at_plan + 4 * size + row))
+        for k in range(3):
+            poke(w, spot + (6 + k) * WIDTH + i, peek(w, (k * arms + j) * size + row))
+    store(w, spot + WIDTH, grid[0])
+    for k in range(nodes):
+        o = load(w, others + k * WIDTH)
+        for j in range(1, arms):
+            o = select(less(spread(j - 0.5), champion), load(w, others + (j * nodes + k) * WIDTH), o)
+        store(w, run + k * WIDTH, o)
+    a, b, k0 = load(w, spot + 6 * WIDTH), load(w, spot + 7 * WIDTH), load(w, spot + 8 * WIDTH)
+    return _solve(w, want, target, a, b, k0, nodes, grid, (logs, odds, run), spot)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def grid_rows(
     conversions: Any,
     visits: Any,
     prior: Any,
+    strides: Any,
+    arms: int,
     want: int,
     target: float,
     fineness: float,
     rules: Any,
     w: Any,
-    size: int,
+    t: Any,
     best: Any,
     value: Any,
     status: Any,
 ) -> int:
-    """Fill best (N, K), value (N,) and status (N,); returns the flat index of the first invalid count, -1, or INCOMPLETE.
+    """Fill best (N, K), value (N,) and status (N,); returns the place of the first invalid count, -1, or INCOMPLETE.
 
     Args:
-        conversions, visits: shape (N, K). prior: shape (1 or N, 1 or K, 2).
+        conversions, visits, best: shape (N, K), flattened.
+        prior, strides: flattened alpha, beta pairs, and their distance between rows and between arms; 0 repeats.
         want: WEIGHTS, VALUE (below `target`) or QUANTILE (of order `target`).
-        fineness: divides the spacing of nodes. rules: `tables()`. w: `scratch_size(K, size)` numbers to work in.
-        size: rows per block, a multiple of 8; what comes out does not depend on it.
-        status: the bits BAD_WEIGHTS and BAD_VALUE.
+        fineness: divides the spacing of nodes. rules: `tables()`.
+        w, t: room to work in, see `scratch`; its size decides how many rows make a block, not what comes out.
+        status: the bits BAD_WEIGHTS, BAD_VALUE and UNFIT.
     """
-    table, starts, taper = rules
-    rows, arms = conversions.shape
-    fixed, each = prior.shape[0] == 1, 1 if prior.shape[1] > 1 else 0
+    rows, size = value.size, (t.size - len(COUNTS) - 1) // 2
     at_plan = 3 * arms * size
     at = at_plan + ROW_CONSTANTS * size
-    density, below, others = at, at + arms * MOST * WIDTH, at + 2 * arms * MOST * WIDTH
-    logs = at + 3 * arms * MOST * WIDTH
-    odds, run, folded = logs + MOST * WIDTH, logs + 2 * MOST * WIDTH, logs + 3 * MOST * WIDTH
-    arm_space = logs + 4 * MOST * WIDTH
-    sums, lane = arm_space, arm_space + (2 * arms + 4) * WIDTH
-    levels, spot = lane + 4 * WIDTH, lane + (6 + 2 * TAILS) * WIDTH
-    counts, order = np.empty(size, np.intp), np.empty(size, np.intp)
-    ends = np.empty(len(COUNTS) + 1, np.intp)
+    sums = at + (3 * arms + 4) * MOST * WIDTH
+    lane = sums + (2 * arms + 4) * WIDTH
     kappa = min(SPACING, 0.54 * (3.0 / arms) ** 0.28) / fineness
-    bad_rows = 0
+    incomplete = 0
     for base in range(0, rows, size):
         here = min(size, rows - base)
-        padded = -(-here // WIDTH) * WIDTH
-        for row in range(padded):
-            source = min(base + row, rows - 1)
-            own = 0 if fixed else source
-            for j in range(arms):
-                s, v = conversions[source, j], visits[source, j]
-                if not (0.0 <= s <= v < inf):
-                    return source * arms + j
-                w[j * size + row] = s + prior[own, j * each, 0]
-                w[(arms + j) * size + row] = v - s + prior[own, j * each, 1]
+        padded = (here + WIDTH - 1) // WIDTH * WIDTH
+        wrong = _fill(conversions, visits, prior, strides, base, rows, arms, padded, w, size)
+        if wrong >= 0:
+            return wrong
         for first in range(0, padded, WIDTH):
-            _window(w, size, first, arms, at_plan, arm_space, kappa)
-        ends[:] = 0
-        for row in range(padded):
-            counts[row] = _choose(w, size, row, at_plan)
-            if row < here:
-                ends[counts[row] + 1] += 1
+            _window(w, size, first, arms, at_plan, sums, kappa)
+        _sort(w, size, here, padded, at_plan, rules[3], t)
         for first in range(0, padded, WIDTH):
-            _constants(w, size, first, arms, at_plan, arm_space)
-        for i in range(1, ends.size):
-            ends[i] += ends[i - 1]
-        for row in range(here):
-            order[ends[counts[row]]] = row
-            ends[counts[row]] += 1
+            _constants(w, size, first, arms, at_plan, sums)
         position = 0
         while position < here:
-            count = counts[order[position]]
-            nodes, end = COUNTS[count], ends[count]
-            step = _gather(w, at_plan, order, position, end, lane)
-            centre = _gather(w, at_plan + size, order, position, end, lane)
+            count = peek(t, size + peek(t, position))
+            nodes, end = peek(rules[3], count), peek(t, 2 * size + count)
+            group = (t, position, end)
+            step = _gather(w, at_plan, t, position, end, lane)
+            centre = _gather(w, at_plan + size, t, position, end, lane)
             ratio = vexp(centre)
-            p = ratio / (1.0 + ratio)
-            for k in range(nodes):
-                z = vexpm1(step * (k - nodes // 2))
-                store(w, logs + k * WIDTH, vlog1p(p * z))
-                store(w, odds + k * WIDTH, fma(ratio, z, ratio))
-            for j in range(arms):
-                a = _gather(w, j * size, order, position, end, lane)
-                b = _gather(w, (arms + j) * size, order, position, end, lane)
-                k0 = _gather(w, (2 * arms + j) * size, order, position, end, lane)
-                slope, n = a * step, a + b
-                f, out = density + j * nodes * WIDTH, below + j * nodes * WIDTH
-                for k in range(nodes):
-                    x = fma(slope, k - nodes // 2, k0) - n * load(w, logs + k * WIDTH)
-                    store(w, f + k * WIDTH, vexp(x))
-                _integrate(w, f, nodes, table, starts[count], taper, folded, out)
-                _tail(w, a, b, step, f, nodes, odds, levels, out)
-            error, champion = _products(w, arms, nodes, density, below, others, run, sums)
-            store(w, lane, error)
-            store(w, lane + WIDTH, champion)
-            store(w, spot + WIDTH, step)
-            used = min(WIDTH, end - position)
-            for i in range(used):
-                row = order[position + i]
-                state = 0
-                if not w[lane + i] < EXACT:
-                    state = BAD_WEIGHTS + BAD_VALUE
-                if not w[at_plan + 2 * size + row] < 1e-11:
-                    state = BAD_WEIGHTS + BAD_VALUE + UNFIT
-                status[base + row] = state
-                bad_rows += 1 if state > 0 else 0
-                for j in range(arms):
-                    best[base + row, j] = w[sums + j * WIDTH + i]
+            grid = (step, centre, ratio, ratio / (1.0 + ratio))
+            error, champion = _shares(w, size, arms, count, nodes, group, grid, rules, at)
+            answer, bad = error, error
             if want != WEIGHTS:
-                for i in range(WIDTH):
-                    row, j = order[min(position + i, end - 1)], int(w[lane + WIDTH + i])
-                    w[sums + i], w[sums + WIDTH + i] = w[j * size + row], w[(arms + j) * size + row]
-                    w[lane + 2 * WIDTH + i] = w[(2 * arms + j) * size + row]
-                    w[spot + i] = w[below + j * nodes * WIDTH + i]
-                    w[spot + 2 * WIDTH + i] = w[at_plan + 4 * size + row]
-                for k in range(nodes):
-                    o = load(w, others + k * WIDTH)
-                    for j in range(1, arms):
-                        x = load(w, others + (j * nodes + k) * WIDTH)
-                        o = select(less(spread(j - 0.5), champion), x, o)
-                    store(w, run + k * WIDTH, o)
-                a, b, k0 = load(w, sums), load(w, sums + WIDTH), load(w, lane + 2 * WIDTH)
-                grid = (step, centre, ratio, p)
-                answer, bad = _solve(w, want, target, a, b, k0, nodes, grid, (logs, odds, run), spot)
-                store(w, lane, answer)
-                store(w, lane + WIDTH, bad)
-                for i in range(used):
-                    row = base + order[position + i]
-                    value[row] = w[lane + i]
-                    if w[lane + WIDTH + i] > 0.0:
-                        status[row] |= BAD_VALUE
-                        bad_rows += 1
-            position += used
-    return INCOMPLETE if bad_rows > 0 else -1
+                answer, bad = _value(w, size, arms, nodes, group, grid, champion, want, target, at_plan)
+            store(w, lane, error)
+            store(w, lane + WIDTH, answer)
+            store(w, lane + 2 * WIDTH, bad)
+            for i in range(min(WIDTH, end - position)):
+                row = peek(t, position + i)
+                state = 0
+                if want != WEIGHTS and not peek(w, lane + 2 * WIDTH + i) == 0.0:
+                    state = BAD_VALUE
+                if not peek(w, lane + i) < EXACT:
+                    state = BAD_WEIGHTS + BAD_VALUE
+                if not peek(w, at_plan + 2 * size + row) < ROUNDING:
+                    state = BAD_WEIGHTS + BAD_VALUE + UNFIT
+                incomplete += state
+                poke(status, base + row, state)
+                poke(value, base + row, peek(w, lane + WIDTH + i))
+                for j in range(arms):
+                    poke(best, (base + row) * arms + j, peek(w, sums + j * WIDTH + i))
+            position += WIDTH
+            position = min(position, end)
+    return INCOMPLETE if incomplete > 0 else -1

@@ -123,6 +123,29 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def peek(typing: Any, array: Any, index: Any) -> Any:
+    """One element of a contiguous array; several times quicker to compile than array[index]."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        return builder.load(builder.gep(data, [args[1]]))
+
+    return array.dtype(array, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Set one element of a contiguous array."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        builder.store(args[2], builder.gep(data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def spread(typing: Any, value: Any) -> Any:
     """The same number in all lanes."""
     return LANES(types.float64), lambda context, builder, sig, args: _spread(builder, args[0])

@@ -321,13 +321,22 @@ def _on_grid(
 ) -> int:
     rows, arms = v.shape
     size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
-    need = _grid.scratch_size(arms, size)
-    scratch: Float | None = getattr(_local, "scratch", None)
-    if scratch is None or scratch.size < need:
-        scratch = np.empty(need)
-        if need < 1 << 20:
-            _local.scratch = scratch
-    return int(_grid.grid_rows(s, v, p, want, target, fineness, _grid.tables(), scratch, size, best, value, status))
+    room = getattr(_local, "room", {}).get((arms, size)) or _room(arms, size)
+    strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
+    flat = s.ravel(), v.ravel(), p.ravel(), strides
+    outputs = best.reshape(-1), value, status
+    return int(_grid.grid_rows(*flat, arms, want, target, fineness, _grid.tables(), *room, *outputs))
+
+
+def _room(arms: int, size: int) -> tuple[Float, NDArray[np.intp]]:
+    """Room to work in, remembered by each thread for the shapes it meets, while it is small."""
+    room = _grid.scratch(arms, size)
+    if room[0].size < 1 << 18:
+        remembered = _local.__dict__.setdefault("room", {})
+        if len(remembered) >= 8:
+            remembered.clear()
+        remembered[arms, size] = room
+    return room
 
 
 def _repair(
