@@ -151,10 +151,7 @@ def _power(base: float, exponent: int) -> float:
 @inlined
 def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
     """Hoermann's BTRS, for p <= 1/2 and n p >= 10: transform a uniform number, accept most at once, test the rest."""
-    spread = math.sqrt(n * p * (1 - p))
-    b = 1.15 + 2.53 * spread
-    a = -0.0873 + 0.0248 * b + 0.01 * p
-    quick = 0.92 - 4.2 / b
+    a, b, alpha, quick = _hat(n, p)
     while True:
         u = uniform(streams, row) - 0.5
         v = uniform(streams, row)
@@ -162,10 +159,16 @@ def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
         x = math.floor((2 * a / us + b) * u + n * p + 0.5)
         if us >= 0.07 and v <= quick:
             return int(x)
-        if 0 <= x <= n:
-            alpha = (2.83 + 5.1 / b) * spread
-            if math.log(v * alpha / (a / (us * us) + b)) <= _log_ratio(int(x), n, p):
-                return int(x)
+        if 0 <= x <= n and math.log(v * alpha / (a / (us * us) + b)) <= _log_ratio(int(x), n, p):
+            return int(x)
+
+
+@inlined
+def _hat(n: int, p: float) -> tuple[float, float, float, float]:
+    """BTRS's constants: a and b shape the transformation, alpha scales the hat, v <= quick needs no test."""
+    spread = math.sqrt(n * p * (1 - p))
+    b = 1.15 + 2.53 * spread
+    return -0.0873 + 0.0248 * b + 0.01 * p, b, (2.83 + 5.1 / b) * spread, 0.92 - 4.2 / b
 
 
 @inlined

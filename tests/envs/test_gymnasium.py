@@ -353,3 +353,28 @@ def test_rendering_without_a_mode_warns():
     for env in (single(), vector()):
         with pytest.warns(UserWarning, match=r"render\(\) does nothing without a render_mode"):
             assert env.render() is None
+
+
+# --- Gymnasium's wrappers
+
+
+def test_wrappers_of_gymnasium_apply():
+    env = gym.wrappers.RecordEpisodeStatistics(gym.wrappers.FlattenObservation(gym.make(DAILY, **WORLD)))
+    obs, _ = env.reset(seed=0)
+    assert obs.shape == (5,)
+    rewards, terminated = [], False
+    while not terminated:
+        obs, reward, terminated, _, info = env.step(encode_action([0, 1]))
+        rewards.append(reward)
+    assert obs.tolist() == [0, 12, 3, 0, 12]  # conversions, day, visits: Dict spaces are in alphabetical order
+    assert (info["episode"]["r"], info["episode"]["l"]) == (sum(rewards), 4)
+
+
+def test_vector_wrappers_of_gymnasium_apply():
+    env = gym.make_vec(DAILY, num_envs=2, **WORLD)
+    env = gym.wrappers.vector.RecordEpisodeStatistics(gym.wrappers.vector.FlattenObservation(env))
+    assert env.reset(seed=0)[0].shape == (2, 5)
+    for _ in range(4):
+        obs, *_, infos = env.step(np.tile(encode_action([0, 1]), (2, 1)))
+    assert obs.tolist() == [[0, 12, 3, 0, 12]] * 2
+    assert infos["episode"]["r"].tolist() == [12, 12]

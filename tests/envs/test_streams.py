@@ -14,7 +14,7 @@ from bandit_env.envs import streams as module
 from bandit_env.envs.streams import fold_seed, seed_streams, uniforms
 
 FALSE_ALARM = 1e-3
-next_word, binomial, log_ratio = module.next_word, module.binomial, module._log_ratio  # for the compiled helpers
+next_word, binomial, log_ratio, hat = module.next_word, module.binomial, module._log_ratio, module._hat
 
 
 @njit(error_model="numpy")
@@ -33,6 +33,11 @@ def binomials(streams, n, p, out):
 def log_ratios(x, n, p, out):
     for i in range(out.size):
         out[i] = log_ratio(x[i], n, p)
+
+
+@njit(error_model="numpy")
+def hats(n, p):
+    return hat(n, p)
 
 
 def stream(*seeds):
@@ -184,3 +189,26 @@ def test_acceptance_uses_the_exact_ratio_of_probabilities(n, p):
         ]
     # the sums carry terms of the size of x - mode, up to 1e8, in float64: hence the absolute tolerance
     np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-9 + 1e-15 * 8 * sd)
+
+
+@pytest.mark.parametrize("n", [20, 50, 100, 1000, 10**4, 10**6, 10**9])
+def test_the_hat_lies_above_the_distribution_and_quick_acceptance_below(n):
+    """What makes the rejection exact, for every number that can be drawn, to a fine grid.
+
+    A proposal x(u) is accepted with probability t(u) = P(x) / P(mode) (a / us**2 + b) / alpha: never more than 1, and
+    where it is accepted without a test never less than the bound `quick` of that test.
+    """
+    us = np.concatenate([np.geomspace(1e-6, 0.07, 400), np.linspace(0.07, 0.5, 4_001)[:-1]])
+    u = np.concatenate([us - 0.5, 0.5 - us])
+    us = np.concatenate([us, us])
+    for p in {min(10 / n, 0.5), min(15 / n, 0.5), min(40 / n, 0.5), 0.1, 0.3, 0.5}:
+        if n * p < 10 - 1e-9:
+            continue
+        a, b, alpha, quick = hats(n, p)
+        x = np.floor((2 * a / us + b) * u + n * p + 0.5)
+        law = stats.binom(n, p)
+        inside = (x >= 0) & (x <= n)
+        t = np.where(inside, np.exp(law.logpmf(x) - law.logpmf(np.floor((n + 1) * p))), 0) * (a / us**2 + b) / alpha
+        assert t.max() <= 1 + 1e-6, f"n = {n}, p = {p}: the hat is {t.max()} times too low at u = {u[t.argmax()]}"
+        at_once = us >= 0.07
+        assert t[at_once].min() >= quick, f"n = {n}, p = {p}: {t[at_once].min()} < {quick}"
