@@ -15,7 +15,7 @@ from agents.evidence import Evidence
 class EpsilonGreedy(Allocation):
     """Serves a share epsilon equally to all arms and the rest to the leader; leaders that tie share it.
 
-    The leader has the highest posterior mean (s + a) / (v + a + b), which treats arms without visits alike.
+    The leader has the highest observed rate, conversions over visits; an arm without visits comes before all others.
     With `decay_after`, epsilon_t = epsilon min(1, decay_after / t) after t visits: Auer et al. choose epsilon
     = 1 and decay_after = c K / d^2.
 
@@ -42,4 +42,6 @@ class EpsilonGreedy(Allocation):
         epsilon = np.full((len(evidence), 1), float(self.epsilon))
         if self.decay_after is not None:
             epsilon *= np.minimum(1, self.decay_after / np.maximum(evidence.total_visits, 1))[:, None]
-        return epsilon / evidence.task.num_arms + (1 - epsilon) * share_among_leaders(evidence.posterior_mean)
+        visited = evidence.visits > 0
+        observed = np.where(visited, evidence.conversions / np.where(visited, evidence.visits, 1), np.inf)
+        return epsilon / evidence.task.num_arms + (1 - epsilon) * share_among_leaders(observed)
