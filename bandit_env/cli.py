@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, 2)
     except (StorageError, WorkerError) as error:
         return _complain(error, 1)
+    except KeyboardInterrupt:  # what can be resumed has its own message
+        return _complain("interrupted", 130)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         sys.stderr.close()
         return 1
@@ -169,7 +171,9 @@ def _engine(options: argparse.Namespace) -> "Iterator[Engine]":
 
 def _default_folder(name: str) -> Path:
     """A new folder, runs/<config>/<time>."""
-    stem = Path("runs") / name / datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    from bandit_env.experiment.config import slug
+
+    stem = Path("runs") / slug(name) / datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     folder, count = stem, 2
     while folder.exists():
         folder, count = stem.with_name(f"{stem.name}-{count}"), count + 1

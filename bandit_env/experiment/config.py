@@ -46,6 +46,8 @@ from bandit_env.experiment.runner import AGENTS, CellPlan
 from bandit_env.stats.power import sample_size
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
+MAX_SWEEP = 10_000
+"""Combinations of one sweep: more is a mistake rather than a plan."""
 
 
 class ClassicalTable(BaseModel):
@@ -65,7 +67,7 @@ class ExperimentFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: Annotated[str, Field(min_length=1)]
-    replications: Annotated[int, Field(ge=1)] = 500
+    replications: Annotated[int, Field(ge=1, le=10**9)] = 500
     seed: Annotated[int, Field(ge=0)] = 0
     traces: Annotated[int, Field(ge=0, le=1000)] = 1
     scenario: dict[str, Any] | None = None
@@ -111,9 +113,11 @@ def load(path: str | Path, **overrides: Any) -> Experiment:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ExperimentError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"{path}: not TOML: {error}") from error
+    except OSError as error:
+        raise ExperimentError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:  # ValueError also for numbers of thousands of digits
         raise ExperimentError(f"{path}: not TOML: {error}") from error
     table = {"name": path.stem} | table | {key: value for key, value in overrides.items() if value is not None}
     try:
@@ -156,7 +160,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
         "replications": file.replications,
         "seed": file.seed,
         "traces": file.traces,
-        "published": file.published,
+        "published": _as_json(file.published),
         "cells": [
             {"folder": folder, **{key: entry[key] for key in ("scenario", "agent", "parameters", "classical")}}
             for folder, entry in zip(folders, about, strict=True)
@@ -278,8 +282,12 @@ def _build(name: str, arguments: dict[str, Any], where: str) -> Any:
 
 def _parameters(agent: Any, given: dict[str, Any]) -> dict[str, Any]:
     """An agent's arguments, defaults included where it tells them, as JSON can hold them."""
-    parameters = getattr(agent, "parameters", given)
-    return dict(json.loads(json.dumps(parameters, default=str)))
+    return dict(_as_json(getattr(agent, "parameters", given)))
+
+
+def _as_json(value: Any) -> Any:
+    """The value as JSON gives it back; what JSON cannot hold, such as a date, as text."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def _sweep(table: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -288,6 +296,9 @@ def _sweep(table: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, A
     sweep = table.get("sweep", {})
     if not isinstance(sweep, dict) or not all(isinstance(values, list) and values for values in sweep.values()):
         raise ExperimentError(f"{where}.sweep: found {sweep!r}; expected a table of lists")
+    combinations = math.prod(map(len, sweep.values()))
+    if combinations > MAX_SWEEP:
+        raise ExperimentError(f"{where}.sweep: makes {combinations:,} combinations; expected at most {MAX_SWEEP:,}")
     for values in itertools.product(*sweep.values()):
         chosen = dict(zip(sweep, values, strict=True))
         yield ", ".join(f"{key}={_compact(value)}" for key, value in chosen.items()), settings | chosen
@@ -318,7 +329,7 @@ def _folders(cells: list[tuple[str, str]]) -> list[str]:
     """A folder for each cell, from names that may hold anything; no two the same."""
     folders: list[str] = []
     for scenario, agent in cells:
-        stem = folder = f"{_slug(scenario)}/{_slug(agent)}"
+        stem = folder = f"{slug(scenario)}/{slug(agent)}"
         count = itertools.count(2)
         while folder.lower() in map(str.lower, folders):
             folder = f"{stem}-{next(count)}"
@@ -326,7 +337,8 @@ def _folders(cells: list[tuple[str, str]]) -> list[str]:
     return folders
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as a folder can have it."""
     slug = re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).strip("-.")[:80] or "unnamed"
     return f"{slug}_" if slug in ("figures", "config.json", "summary.csv") else slug
 

@@ -8,11 +8,15 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from bandit_env.experiment.errors import WorkerError
@@ -158,26 +162,49 @@ class _Flow:
 @contextlib.contextmanager
 def _process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of fresh processes, gone when the block ends, whatever they are doing."""
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["bandit_env.experiment.runner"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    before = set(multiprocessing.active_children())
     with _one_thread():
+        context = _context()
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
         try:
             yield pool
         finally:
-            processes = list((pool._processes or {}).values())
             pool.shutdown(wait=False, cancel_futures=True)
+            processes = set(multiprocessing.active_children()) - before
             for process in processes:
                 process.terminate()
             for process in processes:
                 process.join()
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole group; the parent decides what becomes of the workers."""
+def _context() -> BaseContext:
+    """How processes are started: by a server that has imported the runner once, where the system has such servers."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bandit_env.experiment.runner"])
+    # Ctrl-C reaches the whole process group. The server must not see it, not even while it imports: it inherits the
+    # mask. Started first, as it would undo the mask: the resource tracker, which ignores Ctrl-C by itself.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return context
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager

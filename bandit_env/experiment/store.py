@@ -68,27 +68,31 @@ class FolderStore:
 
     def __init__(self, directory: Path, config: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
         self.directory = directory
-        self._config = config
+        self._config = json.loads(as_json(config))  # as it will be read again
         if directory.exists() and not directory.is_dir():
             raise ExperimentError(f"{directory}: is a file; expected a folder for the results")
-        occupied = directory.is_dir() and any(not path.name.startswith(".") for path in directory.iterdir())
-        if occupied and resume:
-            self._check_same(results.read_config(directory))
-        elif occupied and overwrite:
-            self._clear()
-        elif occupied:
-            raise ExperimentError(f"{directory}: holds files already; pass --resume to go on, or --overwrite")
         try:
+            occupied = directory.is_dir() and any(not path.name.startswith(".") for path in directory.iterdir())
+            if occupied and resume:
+                self._check_same(results.read_config(directory))
+            elif occupied and overwrite:
+                self._clear()
+            elif occupied:
+                raise ExperimentError(f"{directory}: holds files already; pass --resume to go on, or --overwrite")
             directory.mkdir(parents=True, exist_ok=True)
             chunks.write_atomically(directory / results.CONFIG, as_json(config))
             for entry in config["cells"]:
                 (directory / entry["folder"] / "chunks").mkdir(parents=True, exist_ok=True)
+            self._sweep_up()
         except OSError as error:
             raise ExperimentError(f"{directory}: cannot be written ({error.strerror or error})") from error
 
     def has(self, folder: str, part: Part) -> bool:
         """Whether this chunk is finished, and whole: its checksum is verified."""
-        chunk = chunks.load(self._path(folder, part))
+        try:
+            chunk = chunks.load(self._path(folder, part))
+        except OSError as error:
+            raise StorageError(f"{self._path(folder, part)}: cannot be read ({error.strerror or error})") from error
         return chunk is not None and chunk.replications == part.replications
 
     def save(self, folder: str, part: Part, chunk: Chunk) -> None:
@@ -125,10 +129,16 @@ class FolderStore:
                 table = pa.Table.from_pandas(chunks.frame(group), preserve_index=False)
                 writer = writer or pq.ParquetWriter(temporary, table.schema)
                 writer.write_table(table)
-        finally:
-            if writer is not None:
-                writer.close()
-        temporary.replace(path)
+            assert writer is not None
+            writer.close()
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                if writer is not None:
+                    writer.close()
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
         assert first is not None
         return curves, first
 
@@ -160,12 +170,21 @@ class FolderStore:
                 f"{self.directory}: cannot resume, {what} was {_short(old)} and is now {_short(new)}{hint}"
             )
 
+    def _sweep_up(self) -> None:
+        """Remove the half-written files of a process that was killed."""
+        homes = [self.directory / entry["folder"] for entry in self._config["cells"]]
+        for folder in [self.directory, *homes, *(home / "chunks" for home in homes)]:
+            for leftover in folder.glob(".*.part"):
+                leftover.unlink(missing_ok=True)
+
     def _clear(self) -> None:
         """Remove an older run: only what a run writes, and only where there is one."""
         config = results.read_config(self.directory)
-        names = {Path(entry["folder"]).parts[0] for entry in config["cells"]} | {"figures"}
-        for name in names:
-            shutil.rmtree(self.directory / name, ignore_errors=True)
+        home = self.directory.resolve()
+        for name in {Path(entry["folder"]).parts[0] for entry in config["cells"]} | {"figures"}:
+            folder = (home / name).resolve()
+            if folder.parent == home:  # whatever an altered configuration names
+                shutil.rmtree(folder, ignore_errors=True)
         for name in (results.CONFIG, "summary.csv"):
             (self.directory / name).unlink(missing_ok=True)
 
@@ -206,7 +225,7 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any,
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (a, b) in enumerate(zip(old, new, strict=True)):
             yield from _differences(a, b, f"{path}[{index}]")
-    elif old != new:
+    elif old != new and (old == old or new == new):  # NaN is no difference
         yield path, old, new
 
 

@@ -1,0 +1,168 @@
+"""The same rows from every engine, and what becomes of workers that die."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from odd_agents import Drawing, Killing
+
+from bandit_env.experiment import config, run
+from bandit_env.experiment.engine import Automatic, InProcess, LocalProcesses, Pool, available_cores
+from bandit_env.experiment.errors import ExperimentError, WorkerError
+from bandit_env.experiment.sweep import choose_engine, execute
+
+WORLDS = [
+    {"name": "fixed", "rates": [0.04, 0.05], "min_days": 2, "max_days": 12},
+    {"name": "drawn", "prior": [[4, 96], [5, 95], [4.5, 95.5]], "min_days": 3, "max_days": 8, "updates_per_day": 2},
+]
+AGENTS = {
+    "thompson": {"name": "thompson", "stopping": {"rule": "value-remaining", "threshold": 0.3}},
+    "epsilon-greedy": {"name": "epsilon-greedy", "stopping": "mixture-sprt"},
+    "drawing": {"name": "odd_agents:Drawing"},
+}
+REPLICATIONS = 3300  # four chunks, the last one cut
+
+
+def contents(directory):
+    """Every byte of the rows and curves that a run has left, and of its chunks."""
+    files = [p for p in sorted(Path(directory).rglob("*")) if p.suffix in (".parquet", ".npz")]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    out = tmp_path_factory.mktemp("reference")
+    assert not run(WORLDS, AGENTS, REPLICATIONS, seed=3, executor=1, out=out).failures
+    return contents(out)
+
+
+def test_reference_is_whole(reference):
+    cells = len(WORLDS) * len(AGENTS)
+    assert sum(name.endswith("episodes.parquet") for name in reference) == cells
+    assert sum("chunks" in name for name in reference) == 4 * cells
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_same_bytes_on_local_processes(reference, tmp_path, workers):
+    table = {"name": "experiment", "replications": REPLICATIONS, "seed": 3, "scenarios": WORLDS}
+    table["agents"] = [agent | {"label": label} for label, agent in AGENTS.items()]
+    execute(config.resolve(table), engine=LocalProcesses(workers), out=tmp_path)
+    assert contents(tmp_path) == reference
+
+
+def test_same_bytes_on_threads_of_a_pool(reference, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        run(WORLDS, AGENTS, REPLICATIONS, seed=3, executor=executor, out=tmp_path)
+    assert contents(tmp_path) == reference
+
+
+def test_same_rows_in_memory_and_in_any_order_of_agents(reference, tmp_path):
+    backwards = dict(reversed(AGENTS.items()))
+    run(WORLDS[::-1], backwards, REPLICATIONS, seed=3, executor=1, out=tmp_path / "run")
+    assert contents(tmp_path / "run") == reference
+    in_memory = run(WORLDS[:1], {"drawing": Drawing()}, REPLICATIONS, seed=3, executor=1)
+    import pandas as pd
+
+    stored = pd.read_parquet(tmp_path / "run" / "fixed" / "drawing" / "episodes.parquet")
+    pd.testing.assert_frame_equal(in_memory.cells[0].episodes, stored)
+
+
+def test_a_killed_worker_is_replaced_and_its_job_played_again(tmp_path):
+    world = {"rates": [0.04, 0.05], "min_days": 2, "max_days": 6}
+    (tmp_path / "marks").mkdir()
+    whole = run(world, {"x": "odd_agents:Even"}, 8000, seed=1, executor=1)
+    killed = run(world, {"x": Killing(str(tmp_path / "marks"), times=2)}, 8000, seed=1, executor=2)
+    assert not killed.failures
+    assert len(list((tmp_path / "marks").iterdir())) == 2
+    assert killed.cells[0].episodes.equals(whole.cells[0].episodes)
+    assert killed.cells[0].curves.equals(whole.cells[0].curves)
+
+
+def test_workers_that_always_die_end_in_one_error(tmp_path):
+    (tmp_path / "marks").mkdir()
+    with pytest.raises(WorkerError, match="died 3 times with nothing finished"):
+        run(WORLDS[0], [Killing(str(tmp_path / "marks"), times=1000)], 4000, executor=2)
+
+
+def double(job, progress):
+    if progress is not None:
+        progress(job)
+    return 2 * job
+
+
+class Sized(int):
+    size = 1
+
+
+@pytest.mark.parametrize("make", [InProcess, lambda: LocalProcesses(2), Automatic, lambda: Pool(ThreadPoolExecutor(2))])
+def test_every_job_is_done_once(make):
+    told = []
+    found = list(make().map(double, deque(map(Sized, range(20))), told.append))
+    assert sorted(found) == [(n, 2 * n) for n in range(20)]
+    assert told
+
+
+def slowly(job, progress):
+    threading.Event().wait(0.2)
+    return os.getpid()
+
+
+def test_automatic_starts_processes_only_where_that_gains(monkeypatch):
+    monkeypatch.setattr("bandit_env.experiment.engine.available_cores", lambda: 2)
+    here = {pid for _, pid in Automatic().map(slowly, deque(map(Sized, range(3))), lambda n: None)}
+    assert here == {os.getpid()}
+    monkeypatch.setattr("bandit_env.experiment.engine.WORTH_PROCESSES", 0.1)
+    first, *rest = (pid for _, pid in Automatic().map(slowly, deque(map(Sized, range(6))), lambda n: None))
+    assert first == os.getpid()
+    assert os.getpid() not in rest
+
+
+def threads(job, progress):
+    import numba
+
+    status = Path("/proc/self/status").read_text()
+    return numba.get_num_threads(), os.environ["OMP_NUM_THREADS"], status
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_workers_have_one_thread_each_and_leave_the_environment_alone(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    ((_, (numba_threads, openmp, _)),) = LocalProcesses(1).map(threads, deque([Sized(1)]), lambda n: None)
+    assert (numba_threads, openmp) == (1, "1")
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_abandoned_run_leaves_no_process(monkeypatch):
+    jobs = deque(map(Sized, range(50)))
+    results = LocalProcesses(2).map(slowly, jobs, lambda n: None)
+    pids = {next(results)[1], next(results)[1]}
+    results.close()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_choose_engine():
+    assert isinstance(choose_engine(None), Automatic)
+    assert isinstance(choose_engine(1), InProcess)
+    assert choose_engine(3).workers == 3
+    assert available_cores() >= 1
+    with pytest.raises(ExperimentError, match="workers: found 0; expected 1 or more"):
+        choose_engine(0)
+
+
+def test_a_script_without_a_main_guard_gets_along(tmp_path):
+    """Workers start from a server that does not run the caller's script again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from bandit_env.experiment import run\n"
+        "result = run({'rates': [0.1, 0.2], 'max_days': 15}, ['uniform'], 3000, executor=2)\n"
+        "print(len(result.cells[0].episodes))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("3000\n", 0), done.stderr
