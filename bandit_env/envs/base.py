@@ -1,7 +1,6 @@
-"""What the environments have in common: Gymnasium's reset and step, single and vector, over one simulation."""
+"""What the environments have in common: Gymnasium's reset, step and render, single and vector, over a world."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -21,71 +20,12 @@ from bandit_env.envs.arguments import (
     read_seeds,
 )
 from bandit_env.envs.render import draw
-from bandit_env.envs.scenario import MAX_COUNT
-from bandit_env.envs.simulation import Bools, Floats, Outcome, Simulation
+from bandit_env.envs.simulation import Bools, Floats
 from bandit_env.envs.streams import Rows
 from bandit_env.envs.task import Task
+from bandit_env.envs.world import Info, Observation, World
 
-Observation = dict[str, Floats]
-Info = dict[str, Any]
 Action = TypeVar("Action")
-
-
-class World(Simulation, ABC):
-    """A simulation as Gymnasium sees it: spaces, observations, infos, and how an action becomes a step."""
-
-    clock: ClassVar[str]  # the name of the observation's third entry, the time elapsed
-
-    @property
-    @abstractmethod
-    def action_space(self) -> gym.Space[Any]:
-        """The action space of one experiment."""
-
-    @abstractmethod
-    def read(self, action: Any, batch: tuple[int, ...]) -> NDArray[Any]:
-        """Actions of shape (*batch, ...) as an array for `advance`; a ValueError if their shape or kind is another."""
-
-    @abstractmethod
-    def advance(self, actions: NDArray[Any]) -> Outcome:
-        """One step of all running rows; `actions` has one row per experiment."""
-
-    @abstractmethod
-    def step_info(self, outcome: Outcome) -> Info:
-        """What `info` tells about a step: new arrays of shape (N,), 0 in rows that did not run."""
-
-    def end_info(self, rows: Rows) -> Info:
-        """What `info` tells besides about experiments that have just ended: new arrays of shape (m,)."""
-        return {}
-
-    def reset_info(self, rows: Rows) -> Info:
-        """What `info` tells about new experiments: new arrays of shape (m, ...)."""
-        return {"rates": self.rates[rows], "best_rate": self.best_rate[rows]}
-
-    def seed_unseeded(self, rows: Rows, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
-        """Start those of `rows` that have no stream yet from the environment's own generator."""
-        new = self.unseeded(rows)
-        if new.size:
-            self.seed(new, env.np_random.integers(0, 2**64, new.size, np.uint64))
-
-    @property
-    def observation_space(self) -> gym.spaces.Dict:
-        """The observation space of one experiment: cumulative counts and the time elapsed."""
-        counts = (self.rates.shape[1],)
-        return gym.spaces.Dict(
-            {
-                "visits": gym.spaces.Box(0, MAX_COUNT, counts, np.float64),
-                "conversions": gym.spaces.Box(0, MAX_COUNT, counts, np.float64),
-                self.clock: gym.spaces.Box(0, self.scenario.max_days, (1,), np.float64),
-            }
-        )
-
-    def observe(self) -> Observation:
-        """What all N experiments show, copied."""
-        return {
-            "visits": self.visits.copy(),
-            "conversions": self.conversions.copy(),
-            self.clock: self.updates[:, None] / self.scenario.updates_per_day,
-        }
 
 
 class SingleEnv(gym.Env[Observation, Action], Generic[Action]):

@@ -8,9 +8,10 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from bandit_env.envs.action import check_arms
-from bandit_env.envs.base import BatchEnv, Info, SingleEnv, World
+from bandit_env.envs.base import BatchEnv, SingleEnv
 from bandit_env.envs.scenario import Prior, Rates, Scenario, one_of, whole_number
 from bandit_env.envs.simulation import Outcome
+from bandit_env.envs.world import Info, World
 
 DEFAULT_RATES = (0.5, 0.6)
 

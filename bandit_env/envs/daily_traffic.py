@@ -8,10 +8,11 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from bandit_env.envs.action import check_scores, row_is_valid
-from bandit_env.envs.base import BatchEnv, Info, SingleEnv, World
+from bandit_env.envs.base import BatchEnv, SingleEnv
 from bandit_env.envs.scenario import Prior, Rates, Scenario, whole_number
 from bandit_env.envs.simulation import Outcome
 from bandit_env.envs.streams import Rows
+from bandit_env.envs.world import Info, World
 
 
 class DailyTraffic(World):

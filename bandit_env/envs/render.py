@@ -1,15 +1,12 @@
 """A running experiment as a table of text."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from bandit_env.envs.base import World
+from bandit_env.envs.world import World
 
 
-def draw(world: "World", row: int, served: NDArray[np.float64]) -> str:
+def draw(world: World, row: int, served: NDArray[np.float64]) -> str:
     """One experiment as a table with a row per arm.
 
     Args:
@@ -27,7 +24,7 @@ def draw(world: "World", row: int, served: NDArray[np.float64]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _headline(world: "World", row: int) -> str:
+def _headline(world: World, row: int) -> str:
     scenario = world.scenario
     elapsed = world.updates[row] / scenario.updates_per_day
     time = f"{world.clock} {elapsed:g} of {scenario.max_days}"

@@ -42,9 +42,14 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
         return cast("Callable[P, R]", njit(error_model="numpy")(function))
 
 
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
+def internal(function: Callable[P, R]) -> Callable[P, R]:
     """The same for a function that only compiled ones call: no entry from Python, and nothing of its own on disk."""
     return cast("Callable[P, R]", njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for a function that becomes part of its caller: faster where many arrays are passed for each row."""
+    return cast("Callable[P, R]", njit(error_model="numpy", inline="always")(function))
 
 
 # Shifts and constants as uint64: Numba turns uint64 with a plain int into float64.
@@ -75,7 +80,7 @@ def seed_streams(streams: Streams, rows: Rows, seeds: NDArray[np.uint64]) -> Non
             streams[rows[j], word] = z ^ (z >> _31)
 
 
-@inlined
+@internal
 def next_word(streams: Streams, row: int) -> np.uint64:
     """The next 64 bits of a stream: xoshiro256++."""
     s0, s1, s2, s3 = streams[row, 0], streams[row, 1], streams[row, 2], streams[row, 3]
@@ -90,7 +95,7 @@ def next_word(streams: Streams, row: int) -> np.uint64:
     return word
 
 
-@inlined
+@internal
 def uniform(streams: Streams, row: int) -> float:
     """A number of the open interval (0, 1): the middle of one of 2**53 equal parts."""
     return ((next_word(streams, row) >> _11) + 0.5) * 2.0**-53
@@ -104,7 +109,7 @@ def uniforms(streams: Streams, rows: Rows, out: NDArray[np.float64]) -> None:
             out[j, k] = uniform(streams, rows[j])
 
 
-@inlined
+@internal
 def binomial(streams: Streams, row: int, n: int, p: float) -> int:
     """The number of successes in n trials of probability p, for n from 0 to 10**15. Draws nothing if it is certain."""
     if n <= 0 or p <= 0:
@@ -116,7 +121,7 @@ def binomial(streams: Streams, row: int, n: int, p: float) -> int:
     return n - x if p > 0.5 else x
 
 
-@inlined
+@internal
 def _inversion(streams: Streams, row: int, n: int, p: float) -> int:
     """Count up from 0 until the cumulative probability passes a uniform number; for n p < 10, n p steps on average.
 
@@ -136,7 +141,7 @@ def _inversion(streams: Streams, row: int, n: int, p: float) -> int:
             return x
 
 
-@inlined
+@internal
 def _power(base: float, exponent: int) -> float:
     """A power by squaring: for small exponents faster than a logarithm, and off by at most exponent ulps."""
     result = 1.0
@@ -148,7 +153,7 @@ def _power(base: float, exponent: int) -> float:
     return result
 
 
-@inlined
+@internal
 def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
     """Hoermann's BTRS, for p <= 1/2 and n p >= 10: transform a uniform number, accept most at once, test the rest."""
     a, b, alpha, quick = _hat(n, p)
@@ -163,7 +168,7 @@ def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
             return int(x)
 
 
-@inlined
+@internal
 def _hat(n: int, p: float) -> tuple[float, float, float, float]:
     """BTRS's constants: a and b shape the transformation, alpha scales the hat, v <= quick needs no test."""
     spread = math.sqrt(n * p * (1 - p))
@@ -171,7 +176,7 @@ def _hat(n: int, p: float) -> tuple[float, float, float, float]:
     return -0.0873 + 0.0248 * b + 0.01 * p, b, (2.83 + 5.1 / b) * spread, 0.92 - 4.2 / b
 
 
-@inlined
+@internal
 def _log_ratio(x: int, n: int, p: float) -> float:
     """The logarithm of P(x) / P(mode).
 
@@ -198,7 +203,7 @@ def _log_ratio(x: int, n: int, p: float) -> float:
 _LOG_FACTORIALS = np.array([math.lgamma(k + 1) for k in range(1024)])
 
 
-@inlined
+@internal
 def _stirling_error(k: int) -> float:
     """The error of Stirling's series, log k! - [log(2 pi) / 2 + (k + 1/2) log(k + 1) - (k + 1)]."""
     if k < 10:
