@@ -163,6 +163,19 @@ def test_proportional_split_of_huge_traffic_serves_all_of_it():
     assert (obs["visits"] >= 0).all()
 
 
+@pytest.mark.parametrize("split", ["multinomial", "proportional"])
+def test_counts_stay_whole_up_to_2_to_the_53(split):
+    env = batch(3, rates=[0.3, 0.5, 0.9], split=split, visits_per_day=9 * 10**12, max_days=1000)
+    env.reset(seed=0)
+    action = np.tile(encode_action([0.2, 0.3, 0.5]), (3, 1))
+    for _ in range(1000):
+        obs, *_ = env.step(action)
+    assert (obs["visits"].sum(axis=1) == 9 * 10**15).all()
+    assert (obs["conversions"] % 1 == 0).all()
+    np.testing.assert_allclose(obs["conversions"] / obs["visits"], [[0.3, 0.5, 0.9]] * 3, rtol=1e-6)
+    assert obs["visits"][0] in env.single_observation_space["visits"]
+
+
 def test_a_day_of_two_updates():
     """The product's setting: 101 visits a day come as 50 and 51."""
     env = DailyTrafficEnv(visits_per_day=101, updates_per_day=2, max_days=2, min_days=0)
