@@ -213,7 +213,7 @@ def _constants(w: Any, size: int, first: int, arms: int, at_plan: int, at_arms: 
 @kernel
 def _gather(w: Any, at: int, order: Any, position: int, end: int, out: int) -> Any:
     """Eight rows' entries, in the order given; the last row again where there are fewer."""
-    for lane in range(WIDTH):
+    for lane in range(min(WIDTH, order.size)):  # not a constant, which LLVM would unroll wherever this is called
         poke(w, out + lane, peek(w, at + peek(order, min(position + lane, end - 1))))
     return load(w, out)
 
@@ -330,41 +330,36 @@ def _products(w: Any, arms: int, nodes: int, density: int, below: int, others: i
 
 @kernel
 def _remaining(w: Any, h: Any, a: Any, b: Any, k0: Any, whole: Any, nodes: int, more: Any, grid: Any, at: Any) -> Any:
-    """P((1 + h) t_champion exceeds the others) and its derivative in h.
+    """P((1 + h) t_champion exceeds the others).
 
     The density of s = (1 + h) t in logit(s) is the champion's times e^((b - 1) log(1 + r odds(s)) - a log(1 + h)),
     r = h/(1 + h); the others' distribution functions are those at the nodes. Where the champion's mass lies `whole`
     above the first node, one minus the integral of the complement needs nothing above the window, and no atom at 1.
     """
-    step, centre, ratio, p = grid
+    step, _, ratio, p = grid
     logs, odds, others, last = at
-    r, shrink = h / (1.0 + h), 1.0 / (1.0 + h)
-    drop = a * vlog1p(h)
-    n, slope = a + b, a * step
-    inside, outside, inside_slope, outside_slope = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
-    for k in range(nodes + last):
-        if k < nodes:
-            bend, o, rest = load(w, logs + k * WIDTH), load(w, odds + k * WIDTH), load(w, others + k * WIDTH)
-        else:
-            z = vexpm1(step * (k - nodes // 2))
-            bend, o, rest = vlog1p(p * z), fma(ratio, z, ratio), spread(1.0)
-        x = fma(slope, k - nodes // 2, k0) - n * bend
-        f = vexp(fma(b - 1.0, vlog1p(r * o), x - drop))
-        if k >= nodes:
-            f = select(less(spread(1.0 * (k - nodes)), more), f, spread(0.0))
-        change = ((b - 1.0) * o / fma(h, o, 1.0 + h) - a) * shrink
+    r = h / (1.0 + h)
+    k0 = k0 - a * vlog1p(h)
+    n, slope, power = a + b, a * step, b - 1.0
+    inside, outside = spread(0.0), spread(0.0)
+    for k in range(nodes):
+        x = fma(slope, k - nodes // 2, k0) - n * load(w, logs + k * WIDTH)
+        f = vexp(fma(power, vlog1p(r * load(w, odds + k * WIDTH)), x))
+        rest = load(w, others + k * WIDTH)
         inside, outside = fma(f, rest, inside), fma(f, 1.0 - rest, outside)
-        inside_slope = fma(f * change, rest, inside_slope)
-        outside_slope = fma(f * change, 1.0 - rest, outside_slope)
-    complete = less(whole, spread(WHOLE))
-    return select(complete, 1.0 - outside, inside), select(complete, 0.0 - outside_slope, inside_slope)
+    for k in range(last):
+        z = vexpm1(step * (k + nodes - nodes // 2))
+        x = fma(slope, k + nodes - nodes // 2, k0) - n * vlog1p(p * z)
+        f = vexp(fma(power, vlog1p(r * fma(ratio, z, ratio)), x))
+        inside = inside + select(less(spread(1.0 * k), more), f, spread(0.0))
+    return select(less(whole, spread(WHOLE)), 1.0 - outside, inside)
 
 
 @kernel
 def _extend(w: Any, h: int, whole: int, step: int, high: int, more: int) -> int:
     """How many nodes above the window hold the champion's mass, lane by lane; returns the most."""
     last = 0
-    for lane in range(WIDTH):
+    for lane in range(min(WIDTH, w.size)):
         poke(w, more + lane, 0.0)
         if peek(w, whole + lane) >= WHOLE:
             lift = peek(w, h + lane)
@@ -377,48 +372,49 @@ def _extend(w: Any, h: int, whole: int, step: int, high: int, more: int) -> int:
 
 
 @kernel
-def _solve(w: Any, want: int, target: float, a: Any, b: Any, k0: Any, nodes: int, grid: Any, at: Any, spot: int) -> Any:
-    """Value remaining of eight rows: P(below the target), or the target quantile; with how far it is to be trusted.
+def _below(w: Any, h: Any, arm: Any, nodes: int, grid: Any, at: Any, spot: int) -> Any:
+    """P(value remaining <= h) of eight rows, and 1 where it cannot be had. w[spot:] holds whole, step, high, h, more."""
+    a, b, k0 = arm
+    store(w, spot + 3 * WIDTH, h)
+    last = _extend(w, spot + 3 * WIDTH, spot, spot + WIDTH, spot + 2 * WIDTH, spot + 4 * WIDTH)
+    more = load(w, spot + 4 * WIDTH)
+    logs, odds, others = at
+    share = _remaining(w, h, a, b, k0, load(w, spot), nodes, more, grid, (logs, odds, others, last))
+    return share, select(less(more, spread(inf)), spread(0.0), spread(1.0))
 
-    The quantile is Newton's on the logarithm of the survival function, kept inside its bracket; a lane that has
-    converged is left alone. w[spot:] holds, eight each: whole, step, high, h, more.
+
+@kernel
+def _quantile(w: Any, target: float, best: Any, arm: Any, nodes: int, grid: Any, at: Any, spot: int) -> Any:
+    """The value remaining's quantile, from P(best) of the champion, and 1 where it cannot be had.
+
+    The root of log((1 - P(h)) / (1 - target)) by secants inside a bracket; a lane that has converged is left alone.
     """
-    whole = load(w, spot)
-    h = spread(target if want == VALUE else 0.0)
     low, high, moving, bad = spread(0.0), spread(1e300), spread(1.0), spread(0.0)
-    result = h
-    for _ in range(60):
-        store(w, spot + 3 * WIDTH, h)
-        last = _extend(w, spot + 3 * WIDTH, spot, spot + WIDTH, spot + 2 * WIDTH, spot + 4 * WIDTH)
-        more = load(w, spot + 4 * WIDTH)
-        bad = select(less(more, spread(inf)), bad, spread(1.0))
-        share, slope = _remaining(w, h, a, b, k0, whole, nodes, more, grid, (at[0], at[1], at[2], last))
-        if want == VALUE:
-            result = share
-            break
-        left = 1.0 - share
-        left = select(less(left, spread(1e-18)), spread(1e-18), left)
-        need = vlog(left * (1.0 / (1.0 - target)))
-        short = less(spread(0.0), need)
-        need = select(short, need, select(less(spread(0.0), h), need, spread(0.0)))  # 0 where P(best) suffices
-        low, high = select(short, h, low), select(short, high, h)
-        change = need * left / slope
-        next_ = h + change
-        middle = select(less(high, spread(1e299)), 0.5 * (low + high), 4.0 * low + 1.0)
-        inside = select(less(next_, high), next_, middle)
-        inside = select(less(low, inside), inside, middle)
-        inside = select(less(4.0 * h + 1.0, inside), 4.0 * h + 1.0, inside)
-        goes = less(spread(0.5), moving)
-        near = fma(h, 1e-7, 1e-12)
-        small = less(change * change, near * near)
-        h = select(goes, select(small, next_, inside), h)
-        moving = select(small, spread(0.0), moving)
-        result = h
+    level = spread(1.0 / (1.0 - target))
+    last, last_need = spread(0.0), vlog((1.0 - best) * level + 1e-300)
+    moving = select(less(spread(0.0), last_need), moving, spread(0.0))  # 0 where P(best) suffices
+    h = select(less(spread(0.5), moving), root(1.0 / arm[0]), spread(0.0))
+    for _ in range(80):
         if not anywhere(less(spread(0.5), moving)):
             break
-    if want == QUANTILE:
-        bad = bad + moving
-    return result, bad
+        share, failed = _below(w, h, arm, nodes, grid, at, spot)
+        goes = less(spread(0.5), moving)
+        bad = select(goes, bad + failed, bad)
+        left = 1.0 - share
+        need = vlog(select(less(left, spread(1e-18)), spread(1e-18), left) * level)
+        short = less(spread(0.0), need)
+        low, high = select(short, h, low), select(short, high, h)
+        change = need * (h - last) / (last_need - need)
+        next_ = h + change
+        near = fma(h, 1e-8, 1e-13)
+        small = less(change * change, near * near)
+        middle = select(less(high, spread(1e299)), 0.5 * (low + high), fma(h, 4.0, 1.0))
+        inside = select(less(next_, high), select(less(low, next_), next_, middle), middle)
+        inside = select(less(fma(h, 4.0, 1.0), inside), fma(h, 4.0, 1.0), inside)
+        last, last_need = select(goes, h, last), select(goes, need, last_need)
+        h = select(goes, select(small, next_, inside), h)
+        moving = select(small, spread(0.0), moving)
+    return h, bad + moving
 
 
 @kernel
@@ -437,7 +433,7 @@ def _fill(s: Any, v: Any, prior: Any, strides: Any, base: int, rows: int, arms: 
 
 
 @kernel
-def _sort(w: Any, size: int, here: int, padded: int, at_plan: int, counts: Any, t: Any) -> Any:
+def _sort(w: Any, size: int, here: int, padded: int, at_plan: int, counts: Any, t: Any) -> None:
     """Choose every row's grid and sort the rows by it: t holds the order, each row's grid, and each grid's end."""
     grids, ends = size, 2 * size
     for i in range(counts.size + 1):
@@ -485,20 +481,22 @@ def _shares(w: Any, size: int, arms: int, count: int, nodes: int, rows: Any, gri
 
 
 @kernel
-def _value(
-    w: Any, size: int, arms: int, nodes: int, rows: Any, grid: Any, champion: Any, want: int, target: float, at_plan: int
-) -> Any:
-    """What is wanted of the value remaining of eight rows, and whether it could not be had."""
+def _champions(
+    w: Any, size: int, arms: int, nodes: int, rows: Any, grid: Any, champion: Any, at_plan: int
+) -> tuple[Any, Any, int]:
+    """Lay out what the value remaining of eight rows needs: the champions' constants, others' products, and a spot."""
     order, position, end = rows
     at = at_plan + ROW_CONSTANTS * size
     below, others = at + arms * MOST * WIDTH, at + 2 * arms * MOST * WIDTH
     logs = at + 3 * arms * MOST * WIDTH
     odds, run, spot = logs + MOST * WIDTH, logs + 2 * MOST * WIDTH, logs + 3 * MOST * WIDTH
+    sums = logs + 4 * MOST * WIDTH
     store(w, spot + 5 * WIDTH, champion)
-    for i in range(WIDTH):
+    for i in range(min(WIDTH, order.size)):
         row, j = peek(order, min(position + i, end - 1)), int(peek(w, spot + 5 * WIDTH + i))
         poke(w, spot + i, peek(w, below + j * nodes * WIDTH + i))
         poke(w, spot + 2 * WIDTH + i, peek(w, at_plan + 4 * size + row))
+        poke(w, spot + 9 * WIDTH + i, peek(w, sums + j * WIDTH + i))
         for k in range(3):
             poke(w, spot + (6 + k) * WIDTH + i, peek(w, (k * arms + j) * size + row))
     store(w, spot + WIDTH, grid[0])
@@ -508,84 +506,94 @@ def _value(
             o = select(less(spread(j - 0.5), champion), load(w, others + (j * nodes + k) * WIDTH), o)
         store(w, run + k * WIDTH, o)
     a, b, k0 = load(w, spot + 6 * WIDTH), load(w, spot + 7 * WIDTH), load(w, spot + 8 * WIDTH)
-    return _solve(w, want, target, a, b, k0, nodes, grid, (logs, odds, run), spot)
+    return (a, b, k0), (logs, odds, run), spot
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def grid_rows(
-    conversions: Any,
-    visits: Any,
-    prior: Any,
-    strides: Any,
-    arms: int,
-    want: int,
-    target: float,
-    fineness: float,
-    rules: Any,
-    w: Any,
-    t: Any,
-    best: Any,
-    value: Any,
-    status: Any,
-) -> int:
-    """Fill best (N, K), value (N,) and status (N,); returns the place of the first invalid count, -1, or INCOMPLETE.
+def _rows_kernel(want: int) -> Any:
+    """The kernel for what is wanted, so that the quantile is compiled only for who asks for it."""
 
-    Args:
-        conversions, visits, best: shape (N, K), flattened.
-        prior, strides: flattened alpha, beta pairs, and their distance between rows and between arms; 0 repeats.
-        want: WEIGHTS, VALUE (below `target`) or QUANTILE (of order `target`).
-        fineness: divides the spacing of nodes. rules: `tables()`.
-        w, t: room to work in, see `scratch`; its size decides how many rows make a block, not what comes out.
-        status: the bits BAD_WEIGHTS, BAD_VALUE and UNFIT.
-    """
-    rows, size = value.size, (t.size - len(COUNTS) - 1) // 2
-    at_plan = 3 * arms * size
-    at = at_plan + ROW_CONSTANTS * size
-    sums = at + (3 * arms + 4) * MOST * WIDTH
-    lane = sums + (2 * arms + 4) * WIDTH
-    kappa = min(SPACING, 0.54 * (3.0 / arms) ** 0.28) / fineness
-    incomplete = 0
-    for base in range(0, rows, size):
-        here = min(size, rows - base)
-        padded = (here + WIDTH - 1) // WIDTH * WIDTH
-        wrong = _fill(conversions, visits, prior, strides, base, rows, arms, padded, w, size)
-        if wrong >= 0:
-            return wrong
-        for first in range(0, padded, WIDTH):
-            _window(w, size, first, arms, at_plan, sums, kappa)
-        _sort(w, size, here, padded, at_plan, rules[3], t)
-        for first in range(0, padded, WIDTH):
-            _constants(w, size, first, arms, at_plan, sums)
-        position = 0
-        while position < here:
-            count = peek(t, size + peek(t, position))
-            nodes, end = peek(rules[3], count), peek(t, 2 * size + count)
-            group = (t, position, end)
-            step = _gather(w, at_plan, t, position, end, lane)
-            centre = _gather(w, at_plan + size, t, position, end, lane)
-            ratio = vexp(centre)
-            grid = (step, centre, ratio, ratio / (1.0 + ratio))
-            error, champion = _shares(w, size, arms, count, nodes, group, grid, rules, at)
-            answer, bad = error, error
-            if want != WEIGHTS:
-                answer, bad = _value(w, size, arms, nodes, group, grid, champion, want, target, at_plan)
-            store(w, lane, error)
-            store(w, lane + WIDTH, answer)
-            store(w, lane + 2 * WIDTH, bad)
-            for i in range(min(WIDTH, end - position)):
-                row = peek(t, position + i)
-                state = 0
-                if want != WEIGHTS and not peek(w, lane + 2 * WIDTH + i) == 0.0:
-                    state = BAD_VALUE
-                if not peek(w, lane + i) < EXACT:
-                    state = BAD_WEIGHTS + BAD_VALUE
-                if not peek(w, at_plan + 2 * size + row) < ROUNDING:
-                    state = BAD_WEIGHTS + BAD_VALUE + UNFIT
-                incomplete += state
-                poke(status, base + row, state)
-                poke(value, base + row, peek(w, lane + WIDTH + i))
-                for j in range(arms):
-                    poke(best, (base + row) * arms + j, peek(w, sums + j * WIDTH + i))
-            position += WIDTH
-            position = min(position, end)
-    return INCOMPLETE if incomplete > 0 else -1
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def grid_rows(
+        conversions: Any,
+        visits: Any,
+        prior: Any,
+        strides: Any,
+        arms: int,
+        target: float,
+        fineness: float,
+        rules: Any,
+        w: Any,
+        t: Any,
+        best: Any,
+        value: Any,
+        status: Any,
+    ) -> int:
+        """Fill best (N, K), value (N,) and status (N,); returns the place of the first invalid count, -1, or INCOMPLETE.
+
+        Args:
+            conversions, visits, best: shape (N, K), flattened.
+            prior, strides: flattened alpha, beta pairs, and their distance between rows and between arms; 0 repeats.
+            target: of VALUE, the threshold; of QUANTILE, its order.
+            fineness: divides the spacing of nodes. rules: `tables()`.
+            w, t: room to work in, see `scratch`; its size decides how many rows make a block, not what comes out.
+            status: the bits BAD_WEIGHTS, BAD_VALUE and UNFIT.
+        """
+        rows, size = value.size, (t.size - len(COUNTS) - 1) // 2
+        at_plan = 3 * arms * size
+        at = at_plan + ROW_CONSTANTS * size
+        sums = at + (3 * arms + 4) * MOST * WIDTH
+        lane = sums + (2 * arms + 4) * WIDTH
+        kappa = min(SPACING, 0.54 * (3.0 / arms) ** 0.28) / fineness
+        incomplete = 0
+        for base in range(0, rows, size):
+            here = min(size, rows - base)
+            padded = (here + WIDTH - 1) // WIDTH * WIDTH
+            wrong = _fill(conversions, visits, prior, strides, base, rows, arms, padded, w, size)
+            if wrong >= 0:
+                return wrong
+            for first in range(0, padded, WIDTH):
+                _window(w, size, first, arms, at_plan, sums, kappa)
+            _sort(w, size, here, padded, at_plan, rules[3], t)
+            for first in range(0, padded, WIDTH):
+                _constants(w, size, first, arms, at_plan, sums)
+            for count in range(rules[3].size):
+                nodes, end = peek(rules[3], count), peek(t, 2 * size + count)
+                begin = peek(t, 2 * size + count - 1) if count > 0 else 0
+                for position in range(begin, end, WIDTH):
+                    group = (t, position, end)
+                    step = _gather(w, at_plan, t, position, end, lane)
+                    centre = _gather(w, at_plan + size, t, position, end, lane)
+                    ratio = vexp(centre)
+                    grid = (step, centre, ratio, ratio / (1.0 + ratio))
+                    error, champion = _shares(w, size, arms, count, nodes, group, grid, rules, at)
+                    answer, bad = error, error
+                    if want != WEIGHTS:
+                        arm, at_, spot = _champions(w, size, arms, nodes, group, grid, champion, at_plan)
+                        if want == VALUE:
+                            answer, bad = _below(w, spread(target), arm, nodes, grid, at_, spot)
+                        else:
+                            best_ = load(w, spot + 9 * WIDTH)
+                            answer, bad = _quantile(w, target, best_, arm, nodes, grid, at_, spot)
+                    store(w, lane, error)
+                    store(w, lane + WIDTH, answer)
+                    store(w, lane + 2 * WIDTH, bad)
+                    for i in range(min(WIDTH, end - position)):
+                        row = peek(t, position + i)
+                        state = 0
+                        if want != WEIGHTS and not peek(w, lane + 2 * WIDTH + i) == 0.0:
+                            state = BAD_VALUE
+                        if not peek(w, lane + i) < EXACT:
+                            state = BAD_WEIGHTS + BAD_VALUE
+                        if not peek(w, at_plan + 2 * size + row) < ROUNDING:
+                            state = BAD_WEIGHTS + BAD_VALUE + UNFIT
+                        incomplete += state
+                        poke(status, base + row, state)
+                        poke(value, base + row, peek(w, lane + WIDTH + i))
+                        for j in range(arms):
+                            poke(best, (base + row) * arms + j, peek(w, sums + j * WIDTH + i))
+        return INCOMPLETE if incomplete > 0 else -1
+
+    return grid_rows
+
+
+KERNELS = tuple(_rows_kernel(want) for want in (WEIGHTS, VALUE, QUANTILE))

@@ -325,7 +325,7 @@ def _on_grid(
     strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
     flat = s.ravel(), v.ravel(), p.ravel(), strides
     outputs = best.reshape(-1), value, status
-    return int(_grid.grid_rows(*flat, arms, want, target, fineness, _grid.tables(), *room, *outputs))
+    return int(_grid.KERNELS[want](*flat, arms, target, fineness, _grid.tables(), *room, *outputs))
 
 
 def _room(arms: int, size: int) -> tuple[Float, NDArray[np.intp]]:
