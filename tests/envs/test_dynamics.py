@@ -271,6 +271,20 @@ def test_the_last_decision_comes_after_the_last_day(declared, correct):
     assert (info["regret_after"], info["served"], obs["visits"].sum()) == (0, 0, 300)
 
 
+def test_an_undecided_episode_after_a_decided_one():
+    """Nothing of the first episode's end is left in the second."""
+    env = DailyTrafficEnv(max_days=2, min_days=1)
+    env.reset(seed=0)
+    env.step(encode_action([1, 0]))
+    *_, info = env.step(encode_action([1, 0], 0))
+    assert (info["declared_arm"], info["correct"], info["stopping_day"]) == (0, False, 1)
+    assert info["regret_after"] == pytest.approx(100 * 0.01)
+    env.reset()
+    for _ in range(3):
+        *_, info = env.step(encode_action([1, 0]))
+    assert (info["declared_arm"], info["correct"], info["stopping_day"], info["regret_after"]) == (-1, False, 2, 0)
+
+
 def test_every_best_arm_is_correct_when_arms_tie():
     for arm in (0, 1, 2):
         env = DailyTrafficEnv(rates=[0.05, 0.04, 0.05], min_days=0)
