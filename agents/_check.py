@@ -31,7 +31,7 @@ def non_negative(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}; expected a number of at least 0")
 
 
-def whole(name: str, value: int, at_least: int = 1) -> None:
+def whole(name: str, value: object, at_least: int = 1) -> None:
     """Refuse what is not a whole number of at least `at_least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise ValueError(f"{name} is {value!r}; expected a whole number of at least {at_least}")

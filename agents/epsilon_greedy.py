@@ -15,9 +15,9 @@ from agents.evidence import Evidence
 class EpsilonGreedy(Allocation):
     """Serves a share epsilon equally to all arms and the rest to the leader; leaders that tie share it.
 
-    The leader has the highest observed rate, conversions over visits; an arm without visits comes before all others.
-    With `decay_after`, epsilon_t = epsilon min(1, decay_after / t) after t visits: Auer et al. choose epsilon
-    = 1 and decay_after = c K / d^2.
+    The leader has the highest observed rate, conversions over visits; an arm without visits comes before all
+    others. With `decay_after`, epsilon_t = epsilon min(1, decay_after / t) after t visits: Auer et al. choose
+    epsilon = 1 and decay_after = c K / d^2.
 
     Attributes:
         epsilon: share of the traffic that explores, from 0 (greedy) to 1 (uniform).

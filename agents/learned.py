@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,11 @@ class Learned(Allocation):
         if self.policy.stops and self._rule is None:
             self._rule = _OwnStop(self.policy)
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The constructor's arguments, defaults included, as plain data; the policy's own stop is in its file."""
+        return super().parameters | ({"stopping": None} if isinstance(self._rule, _OwnStop) else {})
+
     def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
         """Prepare for a batch, once the task is known to be the kind that the policy was trained for.
 
@@ -67,11 +72,11 @@ class Learned(Allocation):
         return self.policy.weights(_scores(self.policy, evidence)[0])
 
 
+@dataclass(frozen=True, eq=False)
 class _OwnStop(StoppingRule):
     """Stops where the policy's own stop score is above 0, and ships the arm with the largest score."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+    policy: Policy
 
     def decide(self, evidence: Evidence) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         scores, stop = _scores(self.policy, evidence)

@@ -52,13 +52,13 @@ class GroupSequential(StoppingRule):
         shape: "pocock" and "obrien-fleming": z above c, and above c / sqrt(share of the visits), at equally
             spaced looks; "pocock-spending" and "obrien-fleming-spending": the level is spent by the functions
             of Lan and DeMets.
-        looks: number of equally spaced looks; None looks at every update.
+        looks: number of equally spaced looks, or "all" for every update.
         days: day of the last look; None stands for the horizon.
         alpha: two-sided level, all looks and comparisons together.
     """
 
     shape: str = "obrien-fleming"
-    looks: int | None = 5
+    looks: int | str = 5
     days: float | None = None
     alpha: float = 0.05
     source: ClassVar[str] = (
@@ -68,7 +68,7 @@ class GroupSequential(StoppingRule):
     def __post_init__(self) -> None:
         _check.choice("shape", self.shape, SHAPES)
         _check.fraction("alpha", self.alpha)
-        if self.looks is not None:
+        if self.looks != "all":
             _check.whole("looks", self.looks)
         if self.days is not None:
             _check.positive("days", self.days)
@@ -90,10 +90,10 @@ class GroupSequential(StoppingRule):
 
 
 @lru_cache(maxsize=32)
-def plan_looks(task: Task, looks: int | None, days: float | None) -> tuple[int, ...]:
+def plan_looks(task: Task, looks: int | str, days: float | None) -> tuple[int, ...]:
     """The updates after which the data are looked at: equally spaced, rounded up, none before `min_days`."""
     last = max(1, round((task.max_days if days is None else days) * task.updates_per_day))
-    count = last if looks is None else min(looks, last)
+    count = last if looks == "all" else min(int(looks), last)
     first = ceil(task.min_days * task.updates_per_day)
     planned = sorted({ceil(k * last / count) for k in range(1, count + 1)})
     return tuple(look for look in planned if look >= first) or (last,)
