@@ -190,11 +190,12 @@ def sync(mode):
     return gym.make_vec("bandit_env/DailyTraffic-v0", 2, "sync", vector_kwargs=mode, **WORLD)
 
 
-@pytest.mark.parametrize("make", [native, sync])
-@pytest.mark.parametrize("mode", EXPECTED)
+@pytest.mark.parametrize(
+    ("mode", "make"),
+    # no SyncVectorEnv in Disabled mode: it asserts that ended rows are reset before the next step, ours let them idle
+    [("NextStep", native), ("NextStep", sync), ("SameStep", native), ("SameStep", sync), ("Disabled", native)],
+)
 def test_every_array_of_every_step(mode, make):
-    if make is sync and mode == "Disabled":
-        pytest.skip("SyncVectorEnv asserts that ended rows are reset before the next step; ours let them idle")
     env = make(mode)
     assert env.metadata["autoreset_mode"] is AutoresetMode(mode)
     found = env.reset(seed=0)
