@@ -1,7 +1,7 @@
 """How our figures look: the palette, the page with its title and caption, and labels beside the lines.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), which colour-blind readers tell apart; yellow
-is left out, since it cannot be read on white.
+Colours are those of Okabe and Ito, "Color Universal Design" (2008), which colour-blind readers tell apart; some a
+little darker, since labels are written in them, and yellow left out, which cannot be read on white.
 """
 
 import textwrap
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#B0568F", "#C98500", "#3A9BD9", "#555555")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#B85C95", "#E0A000", "#4DA6E0", "#333333")
 INK, QUIET, FAINT = "#222222", "#666666", "#D9D9D9"
 
 STYLE = {
@@ -42,7 +42,7 @@ STYLE = {
 
 WIDTH = 8.6  # inches; at README width, 100 pixels an inch
 TOP, BOTTOM, LEFT = 0.72, 0.86, 0.66  # room for the title, for the axis with its caption, for the scale
-HEADING = 0.2  # room for a line above each of the axes
+HEADING = 0.17  # room for a line above each of the axes
 CAPTION_LETTERS = 150  # in a line
 
 
@@ -70,7 +70,7 @@ def page(
     height: float = 2.5,
     right: float = 0.25,
     gap: float = 0.5,
-    headings: bool = False,
+    headings: int = 0,
 ) -> tuple["Figure", list[list["Axes"]]]:
     """A figure with a title, a caption line and a grid of axes, laid out in inches.
 
@@ -81,7 +81,7 @@ def page(
         height: of each row.
         right: room for labels on the right of each column.
         gap: further room between columns.
-        headings: leave room for a line above each of the axes.
+        headings: how many lines there are above each of the axes.
 
     Returns:
         The figure, and its axes by row and column.
@@ -122,6 +122,16 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     for place, i in zip(places, order):
         result[i] = place
     return result
+
+
+def heading(axes: "Axes", lines: Sequence[str], ink: str = INK, room: float = 1.0) -> None:
+    """Write lines above axes, at the left; those too long for the axes' width (times `room`) are cut short."""
+    figure = axes.get_figure()
+    assert figure is not None
+    inches = axes.get_position().width * figure.get_size_inches()[0] * room  # type: ignore[union-attr]
+    letters = max(8, int(inches / (0.58 * 8.5 / 72)))
+    shown = (line if len(line) <= letters else line[: letters - 1].rstrip(" ,") + "…" for line in lines)
+    axes.set_title("\n".join(shown), size=8.5, color=ink, loc="left", pad=5)
 
 
 def room_for(names: Sequence[str], size: float = 8.5) -> float:

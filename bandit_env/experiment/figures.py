@@ -5,6 +5,7 @@ figure is drawn.
 """
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,12 +48,12 @@ def all_figures(run: Run, max_scenarios: int | None = None) -> list[Drawing]:
     scenarios = list(dict.fromkeys(cell.scenario for cell in run.cells))[:max_scenarios]
     drawings = []
     with canvas.style():
-        for scenario in scenarios:
+        for scenario, stem in zip(scenarios, _file_names(scenarios)):
             cells = [cell for cell in run.cells if cell.scenario == scenario]
             for draw in (serving_weights, savings, daily_cost, regret, operating_characteristic):
                 drawing = draw(cells, run.config.get("seed"))
                 if drawing is not None:
-                    drawings.append(drawing)
+                    drawings.append(drawing._replace(name=f"{stem}-{drawing.name}"))
     return drawings
 
 
@@ -83,34 +84,41 @@ def render(figure: "Figure", suffix: str, dpi: int = 130) -> bytes:
 
 def serving_weights(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
     """One experiment of each agent (the first few that adapt), its serving weights by day against the 95 % line."""
-    cells = [cell for cell in cells if cell.traces and np.ptp(cell.traces[0].weights, axis=0).any()][:MAX_PANELS]
+    cells = [
+        cell for cell in cells if any(np.ptp(t.weights, axis=0).any() for t in cell.traces if len(t.day))
+    ]
+    cells = cells[:MAX_PANELS]
     if not cells:
         return None
     unit = series.time_unit(cells[0])
-    replication = cells[0].traces[0].replication
-    caption = _caption(cells[:1], seed, f"experiment {replication} of R")
+    replication = _typical(cells[0])
+    count = len(cells[0].traces)
+    note = f", of {count} traced the nearest to the mean length" if count > 1 else ""
+    caption = _caption(cells[:1], seed, f"experiment {replication}{note}")
     figure, [panels] = canvas.page(
         "Serving weights of one experiment",
         f"Share of each {unit}'s traffic by arm, named by its true rate, until the experiment stops",
         caption,
         widths=[1] * len(cells),
-        right=0.85,
-        gap=0.45,
-        headings=True,
+        right=0.98,
+        gap=0.4,
+        headings=2,
     )
     for axes, cell in zip(panels, cells):
-        trace = cell.traces[0]
+        trace = next(trace for trace in cell.traces if trace.replication == replication)
         time, weights = _with_decision(cell, trace)
         axes.set(ylim=(0, 1), xlim=(0, max(time[-1], 1)), xlabel=f"{unit}s")
         axes.set_yticks([0, 0.25, 0.5, 0.75, CONFIDENCE], ["0 %", "25 %", "50 %", "75 %", "95 %"])
         axes.axhline(CONFIDENCE, color=QUIET, lw=0.9, ls=(0, (4, 3)), zorder=1)
         for arm in range(cell.task.num_arms):
             axes.plot(time, weights[:, arm], color=colour(arm), clip_on=False, zorder=3)
-        _heading(axes, _story(cell, replication))
+        canvas.heading(
+            axes, [cell.agent, _story(cell, replication)], room=1 + 0.95 / (8.6 / len(cells) - 1.3)
+        )
         ends = [(time[-1], weights[-1, k], _arm_name(cell, k), colour(k)) for k in range(cell.task.num_arms)]
         canvas.label_ends(axes, ends, size=8)
     panels[0].set_ylabel("share of traffic")
-    return Drawing(f"{cells[0].scenario}-weights", figure, caption)
+    return Drawing("weights", figure, caption)
 
 
 def savings(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
@@ -130,20 +138,21 @@ def savings(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
         widths=(1, 1),
         height=1.15 if len(cells) > 1 else 2.2,
         gap=0.45,
-        headings=True,
+        headings=1,
     )
     for column, (name, values) in enumerate(columns):
         edges = _edges(values)
         for row, cell in enumerate(cells):
             axes = grid[row][column]
             _histogram(axes, values[row], edges, colour(row), signed=compared)
-            _heading(axes, cell.agent if column == 0 else "", colour(row))
-            axes.set_ylabel("% of exp.")
+            if column == 0:
+                canvas.heading(axes, [cell.agent], colour(row), room=0.7)
+            axes.set_ylabel("share, %")
             if row == len(cells) - 1:
                 axes.set_xlabel(name)
             else:
                 axes.set_xticklabels([])
-    return Drawing(f"{cells[0].scenario}-savings", figure, caption)
+    return Drawing("savings", figure, caption)
 
 
 def daily_cost(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
@@ -159,7 +168,7 @@ def daily_cost(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
     )
     ends = []
     for index, cell in enumerate(cells):
-        curves = cell.curves[cell.curves["running"] >= max(0.05 * cell.replications, 2)]
+        curves = cell.curves[cell.curves["running"] >= 0.05 * cell.curves["n"]]
         if not len(curves):
             continue
         time = curves["day"].to_numpy() * series.units_per_day(cell)
@@ -180,7 +189,7 @@ def daily_cost(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
     axes.set_ylabel(f"conversions a {unit}")
     canvas.grid(axes)
     canvas.label_ends(axes, ends)
-    return Drawing(f"{cells[0].scenario}-daily-cost", figure, caption)
+    return Drawing("daily-cost", figure, caption)
 
 
 def regret(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
@@ -219,7 +228,7 @@ def regret(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
     for axes in (left, right):
         canvas.grid(axes)
     canvas.label_ends(left, ends)
-    return Drawing(f"{cells[0].scenario}-regret", figure, caption)
+    return Drawing("regret", figure, caption)
 
 
 def operating_characteristic(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
@@ -230,7 +239,7 @@ def operating_characteristic(cells: Sequence[Cell], seed: object = None) -> Draw
         "Sooner, or surer",
         f"Mean {unit}s until the experiment stops, against the share that declares the best arm",
         caption,
-        right=0.7,
+        right=canvas.room_for([cell.agent for cell in cells]),
         height=2.7,
     )
     points = []
@@ -249,17 +258,24 @@ def operating_characteristic(cells: Sequence[Cell], seed: object = None) -> Draw
     axes.set_ylim(max(0, bottom - 1), min(101, top + 1))
     canvas.grid(axes, "both")
     canvas.label_points(axes, points)
-    return Drawing(f"{cells[0].scenario}-operating-characteristic", figure, caption)
+    return Drawing("operating-characteristic", figure, caption)
 
 
-def _heading(axes: "Axes", text: str, ink: str = INK) -> None:
-    axes.set_title(text, size=8.5, color=ink, loc="left", pad=5)
+def _file_names(scenarios: Sequence[str]) -> list[str]:
+    """Names of scenarios, which may hold anything, as parts of file names, no two the same."""
+    stems: list[str] = []
+    for scenario in scenarios:
+        stem = re.sub(r"[^A-Za-z0-9_.=-]+", "-", scenario).strip("-.")[:80] or "scenario"
+        while stem.lower() in map(str.lower, stems):
+            stem += "_"
+        stems.append(stem)
+    return stems
 
 
 def _caption(cells: Sequence[Cell], seed: object, note: str) -> str:
     """R, seed and scenario, as every figure says them."""
     cell = cells[0]
-    counts = sorted({c.replications for c in cells})
+    counts = sorted({len(c.columns(["replication"])) for c in cells})
     replications = " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))
     rates = "rates drawn anew" if cell.rates is None else "rates " + ", ".join(f"{r:g}" for r in cell.rates)
     traffic = f"{cell.task.visits_per_day:,} visits a day"
@@ -280,7 +296,15 @@ def _story(cell: Cell, replication: int) -> str:
         words.append(f"{cell.classical.days - row['stopping_day']:,.0f} saved")
     declared = int(row["declared_arm"])
     words.append("no arm declared" if declared < 0 else f"ships arm {declared}")
-    return f"{cell.agent}: " + ", ".join(words)
+    return ", ".join(words)
+
+
+def _typical(cell: Cell) -> int:
+    """The replication, of those traced, that stopped the nearest to the mean day."""
+    days = cell.columns(["replication", "stopping_day"]).set_index("replication")["stopping_day"]
+    return min(
+        (trace.replication for trace in cell.traces), key=lambda r: abs(float(days[r]) - float(days.mean()))
+    )
 
 
 def _with_decision(cell: Cell, trace: Trace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

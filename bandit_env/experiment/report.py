@@ -45,19 +45,27 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
     try:
         drawn = _files(run, run.directory, max_scenarios)
     except OSError as error:
-        raise StorageError(f"{run.directory}: the report cannot be written ({error.strerror or error})") from error
+        raise StorageError(
+            f"{run.directory}: the report cannot be written ({error.strerror or error})"
+        ) from error
     folder = shlex.quote(str(run.directory))
     scenarios = len({cell.scenario for cell in run.cells})
     if max_scenarios is not None and scenarios > max_scenarios:
-        console.print(f"Figures of the first {max_scenarios} scenarios; for all {scenarios}: bandit-env report {folder}")
-    console.print(f"{drawn} figures in {run.directory / 'figures'}; all rows in {run.directory}. To look at them:")
+        console.print(
+            f"Figures of the first {max_scenarios} scenarios; for all {scenarios}: bandit-env report {folder}"
+        )
+    console.print(
+        f"{drawn} figures in {run.directory / 'figures'}; all rows in {run.directory}. To look at them:"
+    )
     console.print(f"  tensorboard --logdir {folder}", soft_wrap=True)
 
 
 def tables(run: Run) -> list["Table"]:
     """For each scenario a table with a row per agent, published figures beside ours, and one of the arms if it tells."""
     lines = summary.summarise(run).to_dict("records")
-    published = run.config.get("published") or {}
+    published = {
+        label: row for label, row in (run.config.get("published") or {}).items() if isinstance(row, Mapping)
+    }
     result = []
     for scenario in dict.fromkeys(cell.scenario for cell in run.cells):
         chosen = [(cell, line) for cell, line in zip(run.cells, lines) if cell.scenario == scenario]
@@ -183,7 +191,9 @@ def _arms_tell(chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row])
     if num_arms > MAX_ARMS:
         return False
     sources = [published.get(cell.agent, {}) for cell, _ in chosen]
-    named = any(f"{what}_{arm}" in source for source in sources for what in ARM_LINES for arm in range(num_arms))
+    named = any(
+        f"{what}_{arm}" in source for source in sources for what in ARM_LINES for arm in range(num_arms)
+    )
     return num_arms > 2 or named or all(line["undecided"] == 1 for _, line in chosen)
 
 

@@ -30,8 +30,15 @@ if TYPE_CHECKING:
 POINTS = 500
 """The most points of a curve. TensorBoard itself draws 1,000 at random of those it is given; below, it draws all."""
 
+HISTOGRAMS = 8
+"""Histograms of a quantity: of the first eighth of the replications, the first two, ...; one alone has no distribution
+page, and from these one sees whether the replications were enough."""
+
 PREFIX = "events.out.tfevents"
-PROGRESS, RESULTS = ".progress", ".results"  # ends of event files' names: while a run goes on, and when it is over
+PROGRESS, RESULTS = (
+    ".progress",
+    ".results",
+)  # ends of event files' names: while a run goes on, and when it is over
 RUN_FOLDER = "figures"  # the "run", in TensorBoard's sense, that holds what belongs to no single cell
 
 
@@ -57,9 +64,17 @@ CURVE_TAGS = (
     ),
     Tag("regret/cumulative_lower", "conversions", "regret/cumulative less 1.96 standard errors"),
     Tag("regret/cumulative_upper", "conversions", "regret/cumulative plus 1.96 standard errors"),
-    Tag("regret/daily", "conversions", "mean over all replications of the day's regret; 0 after an experiment's stop"),
+    Tag(
+        "regret/daily",
+        "conversions",
+        "mean over all replications of the day's regret; 0 after an experiment's stop",
+    ),
     Tag("experiments/running", "share", "replications that the day was served in, over all replications"),
-    Tag("traffic/best_arm", "share", "mean over those running of the share of the day's visits on the best arms"),
+    Tag(
+        "traffic/best_arm",
+        "share",
+        "mean over those running of the share of the day's visits on the best arms",
+    ),
     Tag(
         "posterior/value_remaining",
         "relative rate",
@@ -68,8 +83,14 @@ CURVE_TAGS = (
     ),
 )
 TRACE_TAGS = (
-    Tag("trace/<replication>/weight/arm_<k>", "share", "serving weight of arm k on the day, in one experiment"),
-    Tag("trace/<replication>/probability_best/arm_<k>", "probability", "P(arm k is best) given all data as the day began"),
+    Tag(
+        "trace/<replication>/weight/arm_<k>", "share", "serving weight of arm k on the day, in one experiment"
+    ),
+    Tag(
+        "trace/<replication>/probability_best/arm_<k>",
+        "probability",
+        "P(arm k is best) given all data as the day began",
+    ),
 )
 FINAL_TAGS = (
     Tag("final/stopping_day", "days", "mean stopping day"),
@@ -77,18 +98,26 @@ FINAL_TAGS = (
     Tag("final/correct", "share", "share of replications that declare a best arm"),
     Tag("final/regret", "conversions", "mean regret until the stop"),
     Tag("final/days_saved", "days", "days of the classical test less final/stopping_day"),
-    Tag("final/conversions_saved", "conversions", "classical visits x (best rate - mean rate), less final/regret"),
+    Tag(
+        "final/conversions_saved",
+        "conversions",
+        "classical visits x (best rate - mean rate), less final/regret",
+    ),
 )
 DISTRIBUTION_TAGS = (
     Tag("distribution/stopping_day", "days", "stopping day of each replication"),
     Tag("distribution/regret", "conversions", "regret of each replication until its stop"),
     Tag("distribution/conversions_saved", "conversions", "conversions saved of each replication"),
-    Tag("distribution/best_arm_share", "share", "share of a replication's visits, first day to last, on the best arms"),
+    Tag(
+        "distribution/best_arm_share",
+        "share",
+        "share of a replication's visits, first day to last, on the best arms",
+    ),
 )
 TEXT_TAGS = (
-    Tag("text/parameters", "JSON", "a cell's scenario and agent, with defaults filled in"),
-    Tag("text/configuration", "JSON", "the resolved experiment file"),
-    Tag("text/results", "table", "the run's summary.csv"),
+    Tag("setup/parameters", "JSON", "a cell's scenario and agent, with defaults filled in"),
+    Tag("setup/configuration", "JSON", "the resolved experiment file"),
+    Tag("results/table", "table", "the run's summary.csv"),
 )
 IMAGE_TAGS = (Tag("figures/<name>", "image", "the figures, as in the run's folder `figures`"),)
 
@@ -176,8 +205,11 @@ def cell_events(cell: Cell, row: Mapping[str, Any]) -> list["Event"]:
     replications = int(row["replications"])
     events.append(_scalars(replications, final_values(row), now))
     for name, values in _distributions(cell).items():
-        events.append(_event(replications, _histogram(name, values), now))
-    events.append(_event(0, _text("text/parameters", _code(cell.parameters)), now))
+        for count in sorted(
+            {math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}
+        ):
+            events.append(_event(count, _histogram(name, values[:count]), now))
+    events.append(_event(0, _text("setup/parameters", _code(cell.parameters)), now))
     events.append(_event(0, _layout(cell), now))
     events += [_event(0, summary, now) for summary in _session(cell)]
     _describe(events)
@@ -188,8 +220,8 @@ def run_events(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes]) -> 
     """The events of a whole run: its configuration, its table, its figures, and what the hparams page shows."""
     now = time.time()
     return [
-        _event(0, _text("text/configuration", _code(run.config)), now),
-        _event(0, _text("text/results", _markdown(summary)), now),
+        _event(0, _text("setup/configuration", _code(run.config)), now),
+        _event(0, _text("results/table", _markdown(summary)), now),
         *(_event(0, _image(f"figures/{name}", png), now) for name, png in images.items()),
         _event(0, _hparams_page([hparams(cell) for cell in run.cells]), now),
     ]
@@ -206,10 +238,14 @@ def hparams(cell: Cell) -> dict[str, bool | float | str]:
     flat: dict[str, Any] = {"scenario": cell.scenario, "agent": cell.agent}
     for part in ("agent", "scenario"):
         for name, value in cell.parameters[part].items():
-            if value is not None:
+            if value is not None and value != flat[part]:  # an agent's name is often its label
                 flat[f"{part}.{name}"] = value
     return {
-        name: value if isinstance(value, bool | float | str) else float(value) if isinstance(value, int) else json.dumps(value)
+        name: value
+        if isinstance(value, bool | float | str)
+        else float(value)
+        if isinstance(value, int)
+        else json.dumps(value)
         for name, value in flat.items()
     }
 
@@ -233,7 +269,9 @@ def _curves(cell: Cell) -> Iterable[tuple[int, dict[str, float]]]:
     valued = np.flatnonzero(table["value_n"].to_numpy())
     steps = table["step"].to_numpy()
     for index in sorted(kept.union(valued.tolist())):
-        wanted = columns if index in kept else {"posterior/value_remaining": columns["posterior/value_remaining"]}
+        wanted = (
+            columns if index in kept else {"posterior/value_remaining": columns["posterior/value_remaining"]}
+        )
         values = {tag: float(column[index]) for tag, column in wanted.items()}
         yield int(steps[index]), {tag: value for tag, value in values.items() if math.isfinite(value)}
 
@@ -283,15 +321,22 @@ def _event(step: int, summary: "Summary", now: float) -> "Event":
 
 def _histogram(tag: str, values: series.Floats) -> "Summary":
     """A histogram of 30 buckets, counted here: `histogram_pb` needs memory in proportion to the rows."""
-    from tensorboard.plugins.histogram import summary_v2
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.histogram import metadata
+    from tensorboard.util import tensor_util
 
-    summary = summary_v2.histogram_pb(tag, [float(values.min()), float(values.max())], description=_description(tag))
-    if values.min() < values.max():
-        from tensorboard.util import tensor_util
-
-        counts, edges = np.histogram(values, bins=summary_v2.DEFAULT_BUCKET_COUNT)
-        buckets = np.stack([edges[:-1], edges[1:], counts], axis=1)
-        summary.value[0].tensor.CopyFrom(tensor_util.make_tensor_proto(buckets, dtype=np.float64))
+    low, high, buckets = values.min(), values.max(), 30
+    if low < high:
+        counts, edges = np.histogram(values, bins=buckets)
+    else:  # as TensorBoard wants it: buckets of no width, of which the last holds everything
+        counts, edges = np.append(np.zeros(buckets - 1), values.size), np.full(buckets + 1, low)
+    tensor = tensor_util.make_tensor_proto(
+        np.stack([edges[:-1], edges[1:], counts], axis=1), dtype=np.float64
+    )
+    summary = Summary()
+    summary.value.add(
+        tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, _description(tag))
+    )
     return summary
 
 
@@ -307,7 +352,7 @@ def _image(tag: str, png: bytes) -> "Summary":
     from tensorboard.util import tensor_util
 
     width, height = struct.unpack(">II", png[16:24])  # of the header chunk, PNG specification 11.2.2
-    tensor = tensor_util.make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=object)
+    tensor = tensor_util.make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=np.object_)
     summary = Summary()
     summary.value.add(tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, None))
     return summary
@@ -337,7 +382,7 @@ def _layout(cell: Cell) -> "Summary":
     summary = Summary()
     summary.value.add(
         tag=metadata.CONFIG_SUMMARY_TAG,
-        tensor=tensor_util.make_tensor_proto(layout.SerializeToString(), dtype=object),
+        tensor=tensor_util.make_tensor_proto(layout.SerializeToString(), dtype=np.object_),
         metadata=metadata.create_summary_metadata(),
     )
     return summary
@@ -363,7 +408,7 @@ def _hparams_page(cells: Sequence[Mapping[str, bool | float | str]]) -> "Summary
     infos = []
     for name in names:
         values = [cell[name] for cell in cells if name in cell]
-        info = api_pb2.HParamInfo(name=name, differs=len({*map(str, values)}) > 1 or len(values) < len(cells))
+        info = api_pb2.HParamInfo(name=name, differs=len(set(values)) > 1)
         if all(isinstance(value, bool) for value in values):
             info.type = api_pb2.DATA_TYPE_BOOL
         elif all(isinstance(value, float) for value in values):
@@ -388,12 +433,16 @@ def _hparams(tag: str, content: Any) -> "Summary":
     from tensorboard.plugins.hparams import metadata
 
     summary = Summary()
-    summary.value.add(tag=tag, metadata=metadata.create_summary_metadata(content), tensor=metadata.NULL_TENSOR)
+    summary.value.add(
+        tag=tag, metadata=metadata.create_summary_metadata(content), tensor=metadata.NULL_TENSOR
+    )
     return summary
 
 
 def _describe(events: Iterable["Event"]) -> None:
     """Give each scalar's first value the description that TensorBoard shows beside its chart."""
+    from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_SCALAR
+
     seen = set()
     for event in events:
         for value in event.summary.value:
@@ -401,6 +450,7 @@ def _describe(events: Iterable["Event"]) -> None:
                 seen.add(value.tag)
                 value.metadata.summary_description = _description(value.tag)
                 value.metadata.plugin_data.plugin_name = "scalars"
+                value.metadata.data_class = DATA_CLASS_SCALAR  # or the data server drops the description
 
 
 def _description(tag: str) -> str:
