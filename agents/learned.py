@@ -18,8 +18,8 @@ from bandit_env.envs.task import Task
 class Learned(Allocation):
     """Serves the arms by a small network that was trained to lose few conversions.
 
-    A policy that learned to stop does so by itself, and ships the arm with the largest score without claiming that it is better, unless
-    another stopping rule is given. The network sees posteriors from `prior`, as the other allocations do.
+    A policy that learned to stop does so by itself, unless another stopping rule is given, and ships the arm with the
+    largest score without claiming that it is better. The network sees posteriors from `prior`, as other allocations do.
 
     Attributes:
         path: a weights file, or the name of shipped weights: "per-visit", "daily", "daily-cost", ...

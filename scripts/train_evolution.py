@@ -40,26 +40,32 @@ class Group(NamedTuple):
 
 
 TASKS: dict[str, dict] = {
-    "per-visit": dict(iterations=400, visits=1, days=100, cost=0.0, groups=[Group(2, 1024, (1, 1)), Group(5, 512, (1, 1))]),
-    "daily": dict(
-        iterations=600,
-        visits=100,
-        days=60,
-        cost=0.0,
-        groups=[
+    "per-visit": {
+        "iterations": 400,
+        "visits": 1,
+        "days": 100,
+        "cost": 0.0,
+        "groups": [Group(2, 1024, (1, 1)), Group(5, 512, (1, 1))],
+    },
+    "daily": {
+        "iterations": 600,
+        "visits": 100,
+        "days": 60,
+        "cost": 0.0,
+        "groups": [
             Group(2, 1024, (4, 96)),
             Group(2, 384, RANDOM, weight=0.5),
             Group(2, 256, RANDOM, told=False, weight=0.5),
             Group(5, 128, RANDOM, weight=0.25),
         ],
-    ),
-    "daily-cost": dict(
-        iterations=400,
-        visits=100,
-        days=60,
-        cost=0.05,
-        groups=[Group(2, 1024, (4, 96)), Group(2, 256, (4, 96), told=False, weight=0.25)],
-    ),
+    },
+    "daily-cost": {
+        "iterations": 400,
+        "visits": 100,
+        "days": 60,
+        "cost": 0.05,
+        "groups": [Group(2, 1024, (4, 96)), Group(2, 256, (4, 96), told=False, weight=0.25)],
+    },
 }
 
 
@@ -171,7 +177,7 @@ def play(thetas, rates, priors, per_day, days, cost, stopping, rng):
 
 
 def draw(group: Group, episodes: int, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """Rates of an iteration's experiments, shape (episodes, arms), and the priors that the network sees, (episodes, 2)."""
+    """Rates of experiments, shape (episodes, arms), and the priors that the network sees, shape (episodes, 2)."""
     arms, prior = group.arms, group.prior
     a, b = np.broadcast_to(np.array(prior if prior != RANDOM else (1, 1), float), (episodes, 2)).T
     if prior == RANDOM:
@@ -255,12 +261,16 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--episodes", type=int, default=10_000, help="experiments of each point of the learning curve")
-    parser.add_argument("--out", type=Path, required=True, help="weights file; the learning curve goes to a .csv beside it")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="weights file; the learning curve goes to a .csv beside it"
+    )
     args = parser.parse_args()
     iterations = TASKS[args.task]["iterations"] if args.iterations is None else args.iterations
     curve, theta = train(args.task, iterations, args.pairs, args.sigma, args.rate, args.seed, args.episodes)
     to_policy(args.task, theta).save(args.out)
-    np.savetxt(args.out.with_suffix(".csv"), curve, delimiter=",", fmt="%.6g", header="iteration,seconds,cost of each group")
+    np.savetxt(
+        args.out.with_suffix(".csv"), curve, delimiter=",", fmt="%.6g", header="iteration,seconds,cost of each group"
+    )
 
 
 if __name__ == "__main__":

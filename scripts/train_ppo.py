@@ -1,10 +1,11 @@
 """PPO in one file, on the native vector environment: `python scripts/train_ppo.py --out ppo.npz`, read top to bottom.
 
-Task: Bernoulli arms with rates uniform on [0, 1], 100 visits, one at a time; one permutation-equivariant network for two and for five
-arms. What matters here: the reward is minus the pseudo-regret, gamma is 1, thousands of episodes in parallel, each iteration plays them
-whole, the learning rate falls to zero, and all heads begin at zero (greedy play, softened). The weights are written as `agents.policy.Policy` reads
-them, and play without PyTorch. Watch with `tensorboard --logdir runs`: charts/regret_K is the mean regret of an iteration's
-episodes with K arms, sampled actions; losses/* and charts/* are CleanRL's usual ones.
+Task: Bernoulli arms with rates uniform on [0, 1], 100 visits, one at a time; one permutation-equivariant network for
+two and for five arms. What matters here: the reward is minus the pseudo-regret, gamma is 1, a thousand episodes in
+parallel, each iteration plays them whole, the learning rate falls to zero, and all heads begin at zero (greedy play,
+softened). The weights are written as `agents.policy.Policy` reads them, and play without PyTorch. Watch with
+`tensorboard --logdir runs`: charts/regret_K is the mean regret of an iteration's episodes with K arms, sampled actions;
+losses/* and charts/* are CleanRL's usual ones.
 """
 
 import argparse
@@ -34,7 +35,8 @@ class Actor(nn.Module):
         self.bias = nn.Parameter(torch.zeros(hidden))
         self.heads = nn.Parameter(torch.zeros(hidden + 1, 2))  # bonus, sharpness; zero: softened greedy play
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, K, F) -> (n, K)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, K, F) -> (n, K)."""
         hidden = x @ self.inner + x.mean(dim=1, keepdim=True) @ self.pooled + self.bias
         out = nn.functional.softsign(hidden) @ self.heads[:-1] + self.heads[-1]
         mean, sd = x[..., 0], x[..., 1]
@@ -50,13 +52,14 @@ class Critic(nn.Module):
         self.arm = nn.Sequential(nn.Linear(len(FEATURES), hidden), nn.ReLU())
         self.all = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, K, F) -> (n,)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, K, F) -> (n,)."""
         arms = self.arm(x)
         return self.all(torch.cat([arms.mean(dim=1), arms.amax(dim=1)], dim=1))[:, 0]
 
 
 def rollout(envs, actor, critic, horizon: int):
-    """Whole episodes of all environments: features (T, N, K, F), and actions, log-probabilities, rewards, values (T, N)."""
+    """Whole episodes: features (T, N, K, F), and actions, log-probabilities, rewards, values (T, N)."""
     x = torch.empty(horizon, *envs.observation_space.shape)
     actions = torch.empty(horizon, envs.num_envs, dtype=torch.long)
     log_probs, rewards, values = torch.empty(3, horizon, envs.num_envs)
@@ -97,7 +100,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--logdir", type=Path, default=Path("runs/train_ppo"))
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="weights file; the learning curve goes to a .csv beside it"
+    )
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
@@ -118,21 +123,25 @@ def main() -> None:
         worlds.append(envs)
     actor, critic = Actor(args.hidden), Critic(32)
     optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=args.rate, eps=1e-5)
-    writer, start, steps = SummaryWriter(args.logdir), time.perf_counter(), 0
+    writer, start, steps, curve = SummaryWriter(args.logdir), time.perf_counter(), 0, []
 
     for iteration in range(args.iterations):
         optimizer.param_groups[0]["lr"] = args.rate * (1 - iteration / args.iterations)
-        batches = []
+        batches, regrets = [], []
         for arms, envs in zip(args.arms, worlds, strict=True):
             x, actions, log_probs, rewards, values = rollout(envs, actor, critic, args.horizon)
             advantages = advantages_of(rewards, values, args.gae_lambda)
             returns = advantages + values
             batches.append([item.flatten(0, 1) for item in (x, actions, log_probs, advantages, returns)])
             regret = -rewards.sum(dim=0).mean().item()
+            regrets.append(regret)
             steps += rewards.numel()
             writer.add_scalar(f"charts/regret_{arms}", regret, steps)
             if iteration % 20 == 0 or iteration == args.iterations - 1:
-                print(f"{iteration:5d}  {time.perf_counter() - start:6.0f} s  K = {arms}  regret {regret:.4f}", flush=True)
+                print(
+                    f"{iteration:5d}  {time.perf_counter() - start:6.0f} s  K = {arms}  regret {regret:.4f}", flush=True
+                )
+        curve.append([iteration, time.perf_counter() - start, *regrets])
 
         for _ in range(args.epochs):
             orders = [torch.randperm(len(batch[0])).chunk(args.minibatches) for batch in batches]
@@ -170,6 +179,8 @@ def main() -> None:
         "command": "python scripts/train_ppo.py",
     }
     Policy("per-visit", FEATURES, heads=heads, trained=trained, **arrays).save(args.out)
+    header = "iteration,seconds," + ",".join(f"regret with {arms} arms" for arms in args.arms)
+    np.savetxt(args.out.with_suffix(".csv"), np.array(curve), delimiter=",", fmt="%.6g", header=header)
 
 
 if __name__ == "__main__":

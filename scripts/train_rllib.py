@@ -41,7 +41,9 @@ def main() -> None:
     print(f"environment: {algorithm.env_runner.env.unwrapped}")
     for iteration in range(args.iterations):
         found = algorithm.train()["env_runners"]
-        print(f"{iteration:3d}  episodes {found['num_episodes_lifetime']:.0f}  return {found['episode_return_mean']:.2f}")
+        print(
+            f"{iteration:3d}  episodes {found['num_episodes_lifetime']:.0f}  return {found['episode_return_mean']:.2f}"
+        )
     algorithm.stop()
 
 

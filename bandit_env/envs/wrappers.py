@@ -58,7 +58,10 @@ class ArmFeaturesVector(VectorWrapper, RecordConstructorArgs):
     """`ArmFeatures` for a vector environment: observations of shape (N, K, F), float32."""
 
     def __init__(
-        self, env: VectorEnv[Any, Any, Any], names: Sequence[str] = DEFAULT_FEATURES, prior: tuple[float, float] = (1.0, 1.0)
+        self,
+        env: VectorEnv[Any, Any, Any],
+        names: Sequence[str] = DEFAULT_FEATURES,
+        prior: tuple[float, float] = (1.0, 1.0),
     ) -> None:
         RecordConstructorArgs.__init__(self, names=tuple(names), prior=tuple(prior))
         VectorWrapper.__init__(self, env)  # Gymnasium's VectorObservationWrapper refuses SAME_STEP
@@ -89,8 +92,8 @@ class AllocationMenu(gym.ActionWrapper[Any, np.int64, Any], RecordConstructorArg
 
     Args:
         env: a DailyTraffic environment.
-        allocations: serving weights, shape (M, K); None stands for uniform, each arm alone, and for each arm four fifths of
-            the traffic with the rest shared equally (M = 2 K + 1).
+        allocations: serving weights, shape (M, K); None stands for uniform, each arm alone, and for each arm four
+            fifths of the traffic with the rest shared equally (M = 2 K + 1).
         declare: whether the menu holds the K ways to stop.
 
     Raises:
@@ -133,9 +136,7 @@ class AllocationMenuVector(VectorActionWrapper, RecordConstructorArgs):
 class _Table:
     """Observations as features, over any leading axes."""
 
-    def __init__(
-        self, task: Task, space: gym.Space[Any], names: Sequence[str], prior: tuple[float, float]
-    ) -> None:
+    def __init__(self, task: Task, space: gym.Space[Any], names: Sequence[str], prior: tuple[float, float]) -> None:
         check_names(names)
         if not isinstance(space, gym.spaces.Dict) or not {"visits", "conversions"} < set(space):
             raise ValueError(f"expected an observation of visits, conversions and a clock; found {space}")

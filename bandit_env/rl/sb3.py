@@ -20,8 +20,8 @@ from stable_baselines3.common.vec_env import VecEnv
 import bandit_env  # noqa: F401 (registers the environments)
 
 
-class NativeVecEnv(VecEnv):
-    """Hands SB3 the transitions of a native vector environment: those of `make_vec_env`, without its loop over environments.
+class NativeVecEnv(VecEnv):  # type: ignore[misc]  # no types without the extra
+    """Hands SB3 the transitions of a native vector environment: those of `make_vec_env`, without its loop.
 
     Seeded alike, the two give the same observations, rewards, ends and infos. `VecMonitor` adds the
     episode statistics that `make_vec_env` gets from `Monitor`.
@@ -121,9 +121,7 @@ def make_native_vec_env(env_id: str, n_envs: int, seed: int | None = None, **kwa
     return adapter
 
 
-def _rows(
-    infos: dict[str, Any], num_envs: int, chosen: NDArray[np.bool_] | None = None
-) -> list[dict[str, Any]]:
+def _rows(infos: dict[str, Any], num_envs: int, chosen: NDArray[np.bool_] | None = None) -> list[dict[str, Any]]:
     """Arrays with masks as one dict per row: of all rows, or of those chosen."""
     places = range(num_envs) if chosen is None else np.flatnonzero(chosen).tolist()
     rows: list[dict[str, Any]] = [{} for _ in places]

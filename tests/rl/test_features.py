@@ -40,7 +40,11 @@ def test_clocks():
 def test_gap_is_the_distance_to_the_best_of_the_others():
     # arms of 10 visits: means 4/12, 6/12, 2/12, variances m (1 - m) / 13
     sd = [math.sqrt(m * (1 - m) / 13) for m in (4 / 12, 6 / 12, 2 / 12)]
-    expected = [-2 / 12 / math.hypot(sd[0], sd[1]), 2 / 12 / math.hypot(sd[0], sd[1]), -4 / 12 / math.hypot(sd[2], sd[1])]
+    expected = [
+        -2 / 12 / math.hypot(sd[0], sd[1]),
+        2 / 12 / math.hypot(sd[0], sd[1]),
+        -4 / 12 / math.hypot(sd[2], sd[1]),
+    ]
     np.testing.assert_allclose(column("gap")[0], expected, rtol=1e-12)
     assert column("gap")[1].tolist() == [0, 0, 0]
 
@@ -73,11 +77,13 @@ def test_a_row_is_the_same_in_any_batch_and_leading_axes_are_kept():
     batch = arm_features(CONVERSIONS, VISITS, DAY, 60, 100, names=ALL)
     assert batch.shape == (3, 3, len(ALL))
     for row in range(3):
-        np.testing.assert_array_equal(arm_features(CONVERSIONS[row], VISITS[row], DAY[row], 60, 100, names=ALL), batch[row])
+        np.testing.assert_array_equal(
+            arm_features(CONVERSIONS[row], VISITS[row], DAY[row], 60, 100, names=ALL), batch[row]
+        )
 
 
 def test_unknown_feature_is_named():
-    with pytest.raises(ValueError, match="unknown feature 'means'.*known: mean, sd"):
+    with pytest.raises(ValueError, match=r"unknown feature 'means'.*known: mean, sd"):
         arm_features(CONVERSIONS, VISITS, DAY, 60, names=["means"])
 
 

@@ -52,7 +52,9 @@ def test_network_written_out():
         z = policy.bias + x[arm] @ policy.inner + (x[0] + x[1]) / 2 @ policy.pooled
         out.append(np.append(z / (1 + abs(z)), 1) @ policy.heads)
     sharp = np.exp((out[0][1] + out[1][1]) / 2) / ((sd[0] ** 2 + sd[1] ** 2) / 2) ** 0.5
-    np.testing.assert_allclose(scores[0], [(m + s * o[0]) * sharp for m, s, o in zip(mean, sd, out, strict=True)], rtol=1e-12)
+    np.testing.assert_allclose(
+        scores[0], [(m + s * o[0]) * sharp for m, s, o in zip(mean, sd, out, strict=True)], rtol=1e-12
+    )
     assert stop[0] == pytest.approx((out[0][2] + out[1][2]) / 2, rel=1e-12)
 
 
@@ -95,7 +97,12 @@ def test_file_holds_the_policy(tmp_path):
     policy = small_policy(stops=True)
     policy.save(tmp_path / "own.npz")
     again = Policy.load(tmp_path / "own.npz")
-    assert (again.kind, again.features, again.stops, again.trained) == ("daily", policy.features, True, {"num_arms": [2, 5]})
+    assert (again.kind, again.features, again.stops, again.trained) == (
+        "daily",
+        policy.features,
+        True,
+        {"num_arms": [2, 5]},
+    )
     for name in ("inner", "pooled", "bias", "heads"):
         np.testing.assert_array_equal(getattr(again, name), getattr(policy, name))
 
@@ -164,7 +171,9 @@ def test_other_files(tmp_path):
 
 @pytest.mark.parametrize(("path", "task"), [("per-visit", DAILY), ("daily", VISITS)])
 def test_other_kind_of_task(path, task):
-    with pytest.raises(ValueError, match=rf"'{path}' were trained for {path} tasks; this one has .* visits in an update"):
+    with pytest.raises(
+        ValueError, match=rf"'{path}' were trained for {path} tasks; this one has .* visits in an update"
+    ):
         agents.make("learned", path=path).reset(task, 1, np.random.default_rng(0))
 
 
@@ -187,3 +196,10 @@ def test_learned_stop_ships_the_arm_with_the_largest_score():
     assert action[:, -1].tolist() == [0, 1]
     assert action[1].tolist() == [0, 1, 1]
     assert not agent.claims_winner(np.array([1]), np.array([1])).any()  # it ships, and claims nothing
+
+
+@pytest.mark.parametrize("path", shipped())
+def test_parameters_rebuild_the_agent(path):
+    agent = agents.make("learned", path=path, prior=[4, 96])
+    again = agents.make("learned", **agent.parameters)
+    assert again.parameters == agent.parameters == {"path": path, "prior": [4, 96], "stopping": None}

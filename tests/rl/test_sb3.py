@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 DAILY, VISITS = "bandit_env/DailyTraffic-v0", "bandit_env/BernoulliBandit-v0"
+NAMES = ("mean", "log_visits", "day", "gap")
 WORLDS = {
     DAILY: {"prior": [4, 96], "num_arms": 3, "max_days": 6, "min_days": 2, "reward": "regret"},
     VISITS: {"prior": [1, 1], "num_arms": 3, "horizon": 7},
@@ -72,9 +73,9 @@ def test_adapter_hands_over_the_same_transitions(env_id, num_envs):
 
 def test_adapter_over_wrappers_hands_over_the_same_transitions():
     world = WORLDS[DAILY]
-    slow = DummyVecEnv([lambda: AllocationMenu(ArmFeatures(gym.make(DAILY, **world)))] * 5)
+    slow = DummyVecEnv([lambda: AllocationMenu(ArmFeatures(gym.make(DAILY, **world), names=NAMES))] * 5)
     envs = gym.make_vec(DAILY, num_envs=5, autoreset_mode="SameStep", **world)
-    native = NativeVecEnv(AllocationMenuVector(ArmFeaturesVector(envs)))
+    native = NativeVecEnv(AllocationMenuVector(ArmFeaturesVector(envs, names=NAMES)))
     assert assert_same_transitions(native, slow, steps=30) >= 20
 
 
@@ -121,7 +122,7 @@ def test_other_autoreset_mode_is_refused():
 @pytest.mark.parametrize("env_id", WORLDS)
 def test_sb3_checker(env_id):
     check_env(gym.make(env_id, **WORLDS[env_id]).unwrapped)
-    check_env(ArmFeatures(gym.make(env_id, **WORLDS[env_id])))
+    check_env(ArmFeatures(gym.make(env_id, **WORLDS[env_id]), names=NAMES))
 
 
 ALGORITHMS = [
@@ -151,7 +152,7 @@ def test_algorithms_train(env_id, algorithm, settings, native):
 
 def test_dqn_on_a_menu_of_allocations():
     envs = gym.make_vec(DAILY, num_envs=4, autoreset_mode="SameStep", **WORLDS[DAILY])
-    envs = VecMonitor(NativeVecEnv(AllocationMenuVector(ArmFeaturesVector(envs))))
+    envs = VecMonitor(NativeVecEnv(AllocationMenuVector(ArmFeaturesVector(envs, names=NAMES))))
     model = sb3.DQN("MlpPolicy", envs, gamma=1.0, learning_starts=16, batch_size=16, buffer_size=200, seed=0)
     model.learn(128)
     assert model.predict(envs.reset(), deterministic=True)[0].shape == (4,)

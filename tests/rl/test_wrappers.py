@@ -21,7 +21,9 @@ def test_features_are_those_of_the_counts_shown():
     seen, _ = wrapped.reset(seed=3)
     action = np.array([0.2, 0.5, 0.3, 0], np.float32)
     for _ in range(4):
-        expected = arm_features(counts["conversions"], counts["visits"], counts["day"][0], 4, 100, (4, 96), DEFAULT_FEATURES)
+        expected = arm_features(
+            counts["conversions"], counts["visits"], counts["day"][0], 4, 100, (4, 96), DEFAULT_FEATURES
+        )
         assert seen.shape == (3, len(DEFAULT_FEATURES))
         assert seen.dtype == np.float32
         np.testing.assert_array_equal(seen, expected.astype(np.float32))
@@ -30,7 +32,9 @@ def test_features_are_those_of_the_counts_shown():
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@pytest.mark.parametrize(("env_id", "world"), [(DAILY, WORLD), (VISITS, {"prior": [1, 1], "num_arms": 3, "horizon": 5})])
+@pytest.mark.parametrize(
+    ("env_id", "world"), [(DAILY, WORLD), (VISITS, {"prior": [1, 1], "num_arms": 3, "horizon": 5})]
+)
 def test_vector_wrapper_equals_single_wrappers_across_episode_ends(env_id, world, mode):
     autoreset = gym.vector.AutoresetMode(mode)
     vector = ArmFeaturesVector(gym.make_vec(env_id, num_envs=3, autoreset_mode=mode, **world), names=NAMES)
