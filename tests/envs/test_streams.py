@@ -212,3 +212,19 @@ def test_the_hat_lies_above_the_distribution_and_quick_acceptance_below(n):
         assert t.max() <= 1 + 1e-6, f"n = {n}, p = {p}: the hat is {t.max()} times too low at u = {u[t.argmax()]}"
         at_once = us >= 0.07
         assert t[at_once].min() >= quick, f"n = {n}, p = {p}: {t[at_once].min()} < {quick}"
+
+
+def test_compiles_where_nothing_can_be_kept(monkeypatch):
+    """Numba refuses to cache if neither the package's folder nor the user's can be written."""
+
+    def refuses_to_cache(*, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(module, "njit", refuses_to_cache)
+
+    def half(x):
+        return x / 2
+
+    assert module.compiled(half)(3) == 1.5
