@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
                 overwrite=options.overwrite,
                 watcher=watcher,
             )
-        report.write(result, console)
+        report.write(result, console, max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
     except KeyboardInterrupt:
         again = shlex.join(["bandit-env", "run", *_repeat(options), "--out", str(out), "--resume"])
         return _complain(f"interrupted; what was finished is in {out}. To go on:\n  {again}", 130)
@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same rows")
     one.add_argument("--trace", type=int, metavar="K", help="experiments to record update by update (default 1)")
     one.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default runs/<config>/<time>)")
+    one.add_argument("--no-figures", action="store_true", help="draw none; `bandit-env report DIR` can later")
     taken = one.add_mutually_exclusive_group()
     taken.add_argument("--resume", action="store_true", help="go on with the run in DIR")
     taken.add_argument("--overwrite", action="store_true", help="remove the run in DIR first")

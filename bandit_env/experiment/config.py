@@ -74,7 +74,7 @@ class ExperimentFile(BaseModel):
     scenarios: list[dict[str, Any]] | None = None
     agents: Annotated[list[dict[str, Any]], Field(min_length=1)]
     classical: ClassicalTable | None = None
-    published: dict[str, Any] = {}
+    published: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
         "traces": file.traces,
         "published": _as_json(file.published),
         "cells": [
-            {"folder": folder, **{key: entry[key] for key in ("scenario", "agent", "parameters", "classical")}}
+            {key: entry[key] for key in ("scenario", "agent", "parameters", "classical")} | {"folder": folder}
             for folder, entry in zip(folders, about, strict=True)
         ],
     }

@@ -7,11 +7,13 @@ and it cannot change a result: jobs share nothing.
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
@@ -72,7 +74,7 @@ class LocalProcesses:
         """
         deaths = 0
         while jobs:
-            with _process_pool(self.workers) as pool:
+            with _main_out_of_sight(work, jobs), _process_pool(self.workers) as pool:
                 flow = _Flow(pool, work, jobs, limit=self.workers + 1)
                 try:
                     for job, result in flow:
@@ -205,6 +207,26 @@ def _begin_worker() -> None:
 def _leave_with(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
+
+
+@contextlib.contextmanager
+def _main_out_of_sight(work: Work, jobs: Iterable[Any]) -> Iterator[None]:
+    """Keep child processes from running the caller's script again, unless something of it is sent to them.
+
+    So a script needs no `if __name__ == "__main__"`, which multiprocessing otherwise asks for.
+    """
+    main = sys.modules["__main__"]
+    if b"__main__" in pickle.dumps((work, list(jobs))):
+        yield
+        return
+    names = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
+    try:
+        for name in names:
+            setattr(main, name, None)
+        yield
+    finally:
+        for name, value in names.items():
+            setattr(main, name, value)
 
 
 @contextlib.contextmanager

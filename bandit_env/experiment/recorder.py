@@ -46,6 +46,7 @@ class Recorder:
         self._curves = np.zeros((min(plan.task.max_updates, 512) + 1, len(parts), len(CURVES)))
         self._updates = 0
         self._value_updates = set(value_grid(plan.task.max_updates).tolist())
+        self._valued = int(np.count_nonzero((self.replication < VALUE_REPLICATIONS) & kept))  # the first so many rows
         self._traced = np.flatnonzero((self.replication < plan.traces) & kept)
         self._steps: dict[int, list[tuple[Any, ...]]] = {int(row): [] for row in self._traced}
         self._rows: dict[str, NDArray[Any]] = {name: np.zeros(size, dtype) for name, dtype in ROWS.items()}
@@ -109,19 +110,22 @@ class Recorder:
         curves = self._curves[: self._updates, index]
         served = np.flatnonzero(curves[:, CURVES.index("running")])
         length = served[-1] + 1 if served.size else 0
-        traces = [self._one_trace(int(row)) for row in self._traced if mine[row]]
+        traces = [self._one_trace(row) for row in self._steps if mine[row]]
         return Chunk({name: column[mine] for name, column in self._rows.items()}, curves[:length].copy(), traces)
 
     def _potential_value(self, served: NDArray[np.intp], before: Counts, curves: NDArray[np.float64]) -> None:
-        rows = served[(self.replication[served] < VALUE_REPLICATIONS) & (self._chunk[served] >= 0)]
+        rows = served[: np.searchsorted(served, self._valued)]
         if rows.size:
-            values = potential_value_remaining(before["conversions"][rows], before["visits"][rows])
+            asked = rows if self._updates else rows[:1]  # before the first update all are alike: nothing is known yet
+            values = potential_value_remaining(before["conversions"][asked], before["visits"][asked])
             index = self._chunk[rows[0]]
             curves[index, CURVES.index("value_n")] = rows.size
-            curves[index, CURVES.index("value_sum")] = values.sum()
+            curves[index, CURVES.index("value_sum")] = values.mean() * rows.size
 
     def _trace(self, served: NDArray[np.intp], before: Counts, actions: NDArray[np.float32]) -> None:
-        for row in np.intersect1d(self._traced, served):
+        place = np.searchsorted(served, self._traced)
+        self._traced = self._traced[served.take(place, mode="clip") == self._traced] if served.size else served
+        for row in self._traced:
             scores = actions[row, :-1]
             total = scores.sum()
             weights = scores / total if total > 0 else np.full_like(scores, 1 / scores.size)

@@ -82,7 +82,7 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
         "bandit_env/DailyTraffic-v0", num_envs=len(seeds), autoreset_mode="Disabled", **plan.world
     )
     observation, info = world.reset(seed=seeds.tolist())
-    agent.reset(plan.task, len(seeds), np.random.default_rng(_stream(plan, parts[0], AGENT)))
+    _reset(plan, agent, len(seeds), np.random.default_rng(_stream(plan, parts[0], AGENT)))
     record = Recorder(plan, parts, played, info["rates"])
     actions = np.zeros(cast(tuple[int, ...], world.action_space.shape), dtype=np.float32)
     running = np.arange(len(seeds))
@@ -112,6 +112,16 @@ def batches_chunks(agent: Any) -> bool:
 
 def _stream(plan: CellPlan, part: Part, stream: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(plan.seed, spawn_key=(part.chunk, stream))
+
+
+def _reset(plan: CellPlan, agent: Any, size: int, rng: np.random.Generator) -> None:
+    try:
+        agent.reset(plan.task, size, rng)
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        raise AgentError(
+            f"agent {plan.agent!r} in scenario {plan.scenario!r}, before the first day: {found}"
+        ) from error
 
 
 def _ask(

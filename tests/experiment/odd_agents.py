@@ -33,7 +33,8 @@ class Drawing(Even):
     def act(self, observation, experiments):
         n, num_arms = observation["visits"].shape
         stop = (self.rng.random(n) < 0.1) & (observation["day"][:, 0] >= self.task.min_days)
-        return encode_action(self.rng.dirichlet(np.ones(num_arms), n), np.where(stop, num_arms - 1, -1))
+        weights = 0.5 / num_arms + 0.5 * self.rng.dirichlet(np.ones(num_arms), n)
+        return encode_action(weights, np.where(stop, num_arms - 1, -1))
 
 
 class Scores(Even):

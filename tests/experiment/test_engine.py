@@ -17,11 +17,11 @@ from bandit_env.experiment.errors import ExperimentError, WorkerError
 from bandit_env.experiment.sweep import choose_engine, execute
 
 WORLDS = [
-    {"name": "fixed", "rates": [0.04, 0.05], "min_days": 2, "max_days": 12},
-    {"name": "drawn", "prior": [[4, 96], [5, 95], [4.5, 95.5]], "min_days": 3, "max_days": 8, "updates_per_day": 2},
+    {"name": "fixed", "rates": [0.4, 0.42], "min_days": 2, "max_days": 8},
+    {"name": "drawn", "prior": [[40, 60], [45, 55], [42.5, 57.5]], "min_days": 3, "max_days": 5, "updates_per_day": 2},
 ]
 AGENTS = {
-    "thompson": {"name": "thompson", "stopping": {"rule": "value-remaining", "threshold": 0.3}},
+    "thompson": {"name": "thompson", "stopping": {"rule": "value-remaining", "threshold": 0.05}},
     "epsilon-greedy": {"name": "epsilon-greedy", "stopping": "mixture-sprt"},
     "drawing": {"name": "odd_agents:Drawing"},
 }
@@ -73,7 +73,7 @@ def test_same_rows_in_memory_and_in_any_order_of_agents(reference, tmp_path):
 
 
 def test_a_killed_worker_is_replaced_and_its_job_played_again(tmp_path):
-    world = {"rates": [0.04, 0.05], "min_days": 2, "max_days": 6}
+    world = {"rates": [0.4, 0.5], "min_days": 2, "max_days": 4}
     (tmp_path / "marks").mkdir()
     whole = run(world, {"x": "odd_agents:Even"}, 8000, seed=1, executor=1)
     killed = run(world, {"x": Killing(str(tmp_path / "marks"), times=2)}, 8000, seed=1, executor=2)
@@ -156,13 +156,17 @@ def test_choose_engine():
         choose_engine(0)
 
 
-def test_a_script_without_a_main_guard_gets_along(tmp_path):
-    """Workers start from a server that does not run the caller's script again."""
+@pytest.mark.parametrize("own_agent", [False, True])
+def test_scripts_get_along(tmp_path, own_agent):
+    """Without a main guard where workers need nothing of the script, with one where the agent is defined there."""
     script = tmp_path / "script.py"
     script.write_text(
+        "from odd_agents import Even\n"
+        "class Mine(Even): pass\n"
         "from bandit_env.experiment import run\n"
-        "result = run({'rates': [0.1, 0.2], 'max_days': 15}, ['uniform'], 3000, executor=2)\n"
-        "print(len(result.cells[0].episodes))\n"
+        + ("if __name__ == '__main__':\n " if own_agent else "")
+        + f"print(len(run({WORLDS[0]}, [{'Mine()' if own_agent else 'Even()'}], 3000, executor=2).cells[0].episodes))\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    path = {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, script], env=os.environ | path, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("3000\n", 0), done.stderr
