@@ -1,16 +1,18 @@
 """Names to objects: entry points, "package.module:Class", and the nearest name when there is none."""
 
 import difflib
+import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 
 def available(group: str) -> list[str]:
     """The names registered in an entry-point group, sorted."""
-    return sorted(entry_points(group=group).names)
+    return sorted(_registered(group))
 
 
 def load(group: str, name: str) -> Any:
@@ -21,10 +23,10 @@ def load(group: str, name: str) -> Any:
     """
     if ":" in name:
         return _import(name)
-    found = entry_points(group=group, name=name)
-    if not found:
-        raise ValueError(f"unknown name {name!r}{suggest(name, available(group))}")
-    return next(iter(found)).load()
+    registered = _registered(group)
+    if name not in registered:
+        raise ValueError(f"unknown name {name!r}{suggest(name, registered)}")
+    return registered[name].load()
 
 
 def build(group: str, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -58,6 +60,19 @@ def suggest(name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     return f"{hint} (known: {', '.join(known) or 'none'})"
+
+
+def _registered(group: str) -> dict[str, EntryPoint]:
+    return _entry_points(group, tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=8)
+def _entry_points(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """The entry points of a group; remembered, as finding them reads the metadata of every package on the path."""
+    found: dict[str, EntryPoint] = {}
+    for entry_point in entry_points(group=group):
+        found.setdefault(entry_point.name, entry_point)
+    return found
 
 
 def _import(reference: str) -> Any:
