@@ -75,7 +75,9 @@ def page(
     """A figure with a title, a caption line and a grid of axes, laid out in inches.
 
     Args:
-        title, subtitle, caption: said above and below the axes.
+        title: what the figure is, on top.
+        subtitle: how to read it, below the title.
+        caption: where it comes from, at the bottom; broken into lines if need be.
         rows: of axes.
         widths: relative widths of the columns.
         height: of each row.

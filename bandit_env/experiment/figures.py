@@ -84,9 +84,7 @@ def render(figure: "Figure", suffix: str, dpi: int = 130) -> bytes:
 
 def serving_weights(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
     """One experiment of each agent (the first few that adapt), its serving weights by day against the 95 % line."""
-    cells = [
-        cell for cell in cells if any(np.ptp(t.weights, axis=0).any() for t in cell.traces if len(t.day))
-    ]
+    cells = [cell for cell in cells if any(np.ptp(t.weights, axis=0).any() for t in cell.traces if len(t.day))]
     cells = cells[:MAX_PANELS]
     if not cells:
         return None
@@ -112,9 +110,7 @@ def serving_weights(cells: Sequence[Cell], seed: object = None) -> Drawing | Non
         axes.axhline(CONFIDENCE, color=QUIET, lw=0.9, ls=(0, (4, 3)), zorder=1)
         for arm in range(cell.task.num_arms):
             axes.plot(time, weights[:, arm], color=colour(arm), clip_on=False, zorder=3)
-        canvas.heading(
-            axes, [cell.agent, _story(cell, replication)], room=1 + 0.95 / (8.6 / len(cells) - 1.3)
-        )
+        canvas.heading(axes, [cell.agent, _story(cell, replication)], room=1 + 0.95 / (8.6 / len(cells) - 1.3))
         ends = [(time[-1], weights[-1, k], _arm_name(cell, k), colour(k)) for k in range(cell.task.num_arms)]
         canvas.label_ends(axes, ends, size=8)
     panels[0].set_ylabel("share of traffic")
@@ -302,9 +298,7 @@ def _story(cell: Cell, replication: int) -> str:
 def _typical(cell: Cell) -> int:
     """The replication, of those traced, that stopped the nearest to the mean day."""
     days = cell.columns(["replication", "stopping_day"]).set_index("replication")["stopping_day"]
-    return min(
-        (trace.replication for trace in cell.traces), key=lambda r: abs(float(days[r]) - float(days.mean()))
-    )
+    return min((trace.replication for trace in cell.traces), key=lambda r: abs(float(days[r]) - float(days.mean())))
 
 
 def _with_decision(cell: Cell, trace: Trace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -360,9 +354,7 @@ def _edges(values: Sequence[NDArray[np.float64]], bins: int = 48) -> NDArray[np.
     return np.linspace(low, high, bins + 1)
 
 
-def _histogram(
-    axes: "Axes", values: NDArray[np.float64], edges: NDArray[np.float64], ink: str, signed: bool
-) -> None:
+def _histogram(axes: "Axes", values: NDArray[np.float64], edges: NDArray[np.float64], ink: str, signed: bool) -> None:
     """Shares of a sample by bin, its mean, and, where the values are savings, the share of losses."""
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     share = 100 * counts / len(values)

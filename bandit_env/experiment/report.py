@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from bandit_env.experiment import summary
 from bandit_env.experiment.chunk import write_atomically
 from bandit_env.experiment.errors import StorageError
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.csv"
 MAX_SCENARIOS = 3  # that figures are drawn of when a run ends; `bandit-env report` draws them all
+WIDE = 110  # letters
 MAX_ARMS = 10  # that fit beside each other in the table of arms
 
 Row = Mapping[str, Any]
@@ -38,38 +38,36 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
     """
     if not run.cells:
         return
-    for table in tables(run):
+    for table in tables(run, console.width):
         console.print(table)
     if run.directory is None:
         return
     try:
         drawn = _files(run, run.directory, max_scenarios)
     except OSError as error:
-        raise StorageError(
-            f"{run.directory}: the report cannot be written ({error.strerror or error})"
-        ) from error
+        raise StorageError(f"{run.directory}: the report cannot be written ({error.strerror or error})") from error
     folder = shlex.quote(str(run.directory))
     scenarios = len({cell.scenario for cell in run.cells})
     if max_scenarios is not None and scenarios > max_scenarios:
         console.print(
             f"Figures of the first {max_scenarios} scenarios; for all {scenarios}: bandit-env report {folder}"
         )
-    console.print(
-        f"{drawn} figures in {run.directory / 'figures'}; all rows in {run.directory}. To look at them:"
-    )
+    console.print(f"{drawn} figures in {run.directory / 'figures'}; all rows in {run.directory}. To look at them:")
     console.print(f"  tensorboard --logdir {folder}", soft_wrap=True)
 
 
-def tables(run: Run) -> list["Table"]:
-    """For each scenario a table with a row per agent, published figures beside ours, and one of the arms if it tells."""
+def tables(run: Run, width: int = 80) -> list["Table"]:
+    """For each scenario a table with a row per agent and published figures beside ours; one of the arms if it tells.
+
+    They fit in 80 letters; more `width` is used for more room between the columns.
+    """
     lines = summary.summarise(run).to_dict("records")
-    published = {
-        label: row for label, row in (run.config.get("published") or {}).items() if isinstance(row, Mapping)
-    }
+    published = {label: row for label, row in (run.config.get("published") or {}).items() if isinstance(row, Mapping)}
+    padding = (0, 1) if width >= WIDE else (0, 0)
     result = []
     for scenario in dict.fromkeys(cell.scenario for cell in run.cells):
         chosen = [(cell, line) for cell, line in zip(run.cells, lines) if cell.scenario == scenario]
-        result.append(_agents_table(run, chosen, published))
+        result.append(_agents_table(run, chosen, published, padding))
         if _arms_tell(chosen, published):
             result.append(_arms_table([cell for cell, _ in chosen], published))
     return result
@@ -96,9 +94,7 @@ def _percent(column: str) -> Callable[[Row], str]:
 
 
 def _percent_range(column: str) -> Callable[[Row], str]:
-    return lambda row: (
-        f"{100 * row[column]:.1f} % ({100 * row[f'{column}_low']:.1f}–{100 * row[f'{column}_high']:.1f})"
-    )
+    return lambda row: f"{100 * row[column]:.1f} %\n{100 * row[f'{column}_low']:.1f}–{100 * row[f'{column}_high']:.1f}"
 
 
 def _plus_minus(column: str, sign: str = "") -> Callable[[Row], str]:
@@ -106,28 +102,30 @@ def _plus_minus(column: str, sign: str = "") -> Callable[[Row], str]:
         if math.isnan(row[column]):
             return "–"
         half = (row[f"{column}_high"] - row[f"{column}_low"]) / 2
-        return f"{row[column]:{sign},.1f}" + ("" if math.isnan(half) else f" ± {half:,.1f}")
+        return f"{row[column]:{sign},.1f}" + ("" if math.isnan(half) else f"\n± {half:,.1f}")
 
     return show
 
 
 COLUMNS: dict[str, tuple[str, Callable[[Row], str]]] = {
-    "mean_day": ("mean day", _plus_minus("mean_day")),
-    "median_day": ("median day", _number("median_day", 0)),
-    "q95_day": ("95 % by day", _number("q95_day", 0)),
-    "longer": ("longer", _percent("longer")),
-    "days_saved": ("days saved", _number("days_saved", 1)),
-    "conversions_saved": ("conversions saved", _number("conversions_saved", 1)),
-    "worst_saved": ("worst saved", _number("worst_saved", 0)),
-    "correct": ("correct", _percent_range("correct")),
-    "undecided": ("undecided", _percent("undecided")),
-    "regret": ("regret", _plus_minus("regret")),
-    "difference": ("regret less first agent's", _plus_minus("difference", "+")),
+    "mean_day": ("days,\nmean", _plus_minus("mean_day")),
+    "median_day": ("\nmedian", _number("median_day", 0)),
+    "q95_day": ("\n95 %", _number("q95_day", 0)),
+    "longer": ("\nlonger", _percent("longer")),
+    "days_saved": ("saved:\ndays", _number("days_saved", 1)),
+    "conversions_saved": ("\nconv.", _number("conversions_saved", 1)),
+    "worst_saved": ("\nworst", _number("worst_saved", 0)),
+    "correct": ("\ncorrect", _percent_range("correct")),
+    "undecided": ("un-\ndecided", _percent("undecided")),
+    "regret": ("\nregret", _plus_minus("regret")),
+    "difference": ("less\nfirst's", _plus_minus("difference", "+")),
 }
 """Columns of the table of agents: of the summary, their headings, and how they are written."""
 
 
-def _agents_table(run: Run, chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row]) -> "Table":
+def _agents_table(
+    run: Run, chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row], padding: tuple[int, int]
+) -> "Table":
     """A row per agent, and below it, where there are any, the published figures."""
     from rich import box
     from rich.table import Table
@@ -135,18 +133,19 @@ def _agents_table(run: Run, chosen: Sequence[tuple[Cell, Row]], published: Mappi
 
     cell, first = chosen[0]
     table = Table(box=box.SIMPLE_HEAD, title=_title(run, cell, first), title_justify="left", pad_edge=False)
+    table.padding = padding
     table.title_style = "bold"
     table.caption = _caption(cell)
     table.caption_justify = "left"
     columns = [name for name in COLUMNS if _is_shown(name, chosen, published)]
-    table.add_column("agent", overflow="fold")
+    table.add_column("\nagent", overflow="fold", min_width=8)
     for name in columns:
-        table.add_column(COLUMNS[name][0], justify="right", overflow="fold")
+        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True)
     for cell, line in chosen:
         table.add_row(Text(cell.agent), *(COLUMNS[name][1](line) for name in columns))
         source = published.get(cell.agent, {})
         if any(name in source for name in columns):
-            texts = (Text(str(source.get(name, ""))) for name in columns)
+            texts = (Text(str(source.get(name, "")).replace(" (", "\n(")) for name in columns)
             table.add_row(Text("  published"), *texts, style="dim italic")
     return table
 
@@ -159,7 +158,10 @@ def _title(run: Run, cell: Cell, line: Row) -> str:
 
 
 def _caption(cell: Cell) -> str:
-    note = "Intervals are 95 %; regret is in conversions, until the stop."
+    note = (
+        "Intervals are 95 %. Regret: conversions lost until the stop; less first's: the same less the first agent's, "
+        "replication by replication."
+    )
     if cell.classical is None:
         return note
     days, visits = f"{cell.classical.days:,.10g}", f"{cell.classical.visits:,.10g}"
@@ -191,9 +193,7 @@ def _arms_tell(chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row])
     if num_arms > MAX_ARMS:
         return False
     sources = [published.get(cell.agent, {}) for cell, _ in chosen]
-    named = any(
-        f"{what}_{arm}" in source for source in sources for what in ARM_LINES for arm in range(num_arms)
-    )
+    named = any(f"{what}_{arm}" in source for source in sources for what in ARM_LINES for arm in range(num_arms))
     return num_arms > 2 or named or all(line["undecided"] == 1 for _, line in chosen)
 
 

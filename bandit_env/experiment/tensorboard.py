@@ -1,8 +1,8 @@
 """What TensorBoard shows of a run: curves by day, single experiments, histograms, hparams, text and images.
 
 Written with the `tensorboard` package alone, which is loaded when the first event is written. Everything but
-`progress/*` is written once, when a cell is finished, whole, in one file that replaces the one before: TensorBoard joins
-all event files of a folder, and a curve that is there twice runs backwards. docs/tensorboard.md describes every tag.
+`progress/*` is written once, at the end, whole, in one file that replaces the one before: TensorBoard joins all event
+files of a folder, and a curve that is there twice runs backwards. docs/tensorboard.md describes every tag.
 """
 
 import io
@@ -83,9 +83,7 @@ CURVE_TAGS = (
     ),
 )
 TRACE_TAGS = (
-    Tag(
-        "trace/<replication>/weight/arm_<k>", "share", "serving weight of arm k on the day, in one experiment"
-    ),
+    Tag("trace/<replication>/weight/arm_<k>", "share", "serving weight of arm k on the day, in one experiment"),
     Tag(
         "trace/<replication>/probability_best/arm_<k>",
         "probability",
@@ -205,9 +203,7 @@ def cell_events(cell: Cell, row: Mapping[str, Any]) -> list["Event"]:
     replications = int(row["replications"])
     events.append(_scalars(replications, final_values(row), now))
     for name, values in _distributions(cell).items():
-        for count in sorted(
-            {math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}
-        ):
+        for count in sorted({math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}):
             events.append(_event(count, _histogram(name, values[:count]), now))
     events.append(_event(0, _text("setup/parameters", _code(cell.parameters)), now))
     events.append(_event(0, _layout(cell), now))
@@ -269,9 +265,7 @@ def _curves(cell: Cell) -> Iterable[tuple[int, dict[str, float]]]:
     valued = np.flatnonzero(table["value_n"].to_numpy())
     steps = table["step"].to_numpy()
     for index in sorted(kept.union(valued.tolist())):
-        wanted = (
-            columns if index in kept else {"posterior/value_remaining": columns["posterior/value_remaining"]}
-        )
+        wanted = columns if index in kept else {"posterior/value_remaining": columns["posterior/value_remaining"]}
         values = {tag: float(column[index]) for tag, column in wanted.items()}
         yield int(steps[index]), {tag: value for tag, value in values.items() if math.isfinite(value)}
 
@@ -330,13 +324,9 @@ def _histogram(tag: str, values: series.Floats) -> "Summary":
         counts, edges = np.histogram(values, bins=buckets)
     else:  # as TensorBoard wants it: buckets of no width, of which the last holds everything
         counts, edges = np.append(np.zeros(buckets - 1), values.size), np.full(buckets + 1, low)
-    tensor = tensor_util.make_tensor_proto(
-        np.stack([edges[:-1], edges[1:], counts], axis=1), dtype=np.float64
-    )
+    tensor = tensor_util.make_tensor_proto(np.stack([edges[:-1], edges[1:], counts], axis=1), dtype=np.float64)
     summary = Summary()
-    summary.value.add(
-        tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, _description(tag))
-    )
+    summary.value.add(tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, _description(tag)))
     return summary
 
 
@@ -368,9 +358,7 @@ def _layout(cell: Cell) -> "Summary":
     from tensorboard.util import tensor_util
 
     margin = layout_pb2.MarginChartContent()
-    margin.series.add(
-        value="regret/cumulative", lower="regret/cumulative_lower", upper="regret/cumulative_upper"
-    )
+    margin.series.add(value="regret/cumulative", lower="regret/cumulative_lower", upper="regret/cumulative_upper")
     layout = layout_pb2.Layout()
     regret = layout.category.add(title="Regret (conversions) by day")
     regret.chart.add(title="Mean regret with its 95 % interval", margin=margin)
@@ -433,9 +421,7 @@ def _hparams(tag: str, content: Any) -> "Summary":
     from tensorboard.plugins.hparams import metadata
 
     summary = Summary()
-    summary.value.add(
-        tag=tag, metadata=metadata.create_summary_metadata(content), tensor=metadata.NULL_TENSOR
-    )
+    summary.value.add(tag=tag, metadata=metadata.create_summary_metadata(content), tensor=metadata.NULL_TENSOR)
     return summary
 
 

@@ -12,18 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Text and pictures of a page, those inside web components included, which `innerText` does not reach.
+# Text, pictures and drawn lines of a page, those inside web components included, which `innerText` does not reach.
 COLLECT = """
-const text = [], images = [];
+const text = [], images = [], lines = [];
 const visit = node => {
   if (node.nodeType === Node.TEXT_NODE) text.push(node.nodeValue);
   if (node.nodeName === 'STYLE' || node.nodeName === 'SCRIPT') return;
   if (node.nodeName === 'IMG') images.push([node.src, node.naturalWidth]);
+  if (node.nodeName === 'path') lines.push((node.getAttribute('d') || '').length);
   if (node.shadowRoot) visit(node.shadowRoot);
   node.childNodes.forEach(visit);
 };
 visit(document.body);
-return {text: text.join(' ').replace(/\\s+/g, ' '), images};
+return {text: text.join(' ').replace(/\\s+/g, ' '), images, lines};
 """
 
 

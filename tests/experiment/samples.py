@@ -9,6 +9,8 @@ import pandas as pd
 from bandit_env.envs.task import Task
 from bandit_env.experiment.results import Cell, Classical, Run, Trace
 
+ARTICLE = Classical(22330, 223)
+
 
 def cell(
     rates: Sequence[float] = (0.04, 0.05),
@@ -20,7 +22,7 @@ def cell(
     longest: int = 40,
     visits_per_day: int = 100,
     updates_per_day: int = 1,
-    classical: Classical | None = Classical(22330, 223),
+    classical: Classical | None = ARTICLE,
     drawn: bool = False,
     traces: int = 1,
     seed: int = 0,
@@ -75,9 +77,7 @@ def cell(
     before = [np.concatenate([np.zeros((1, num_arms)), x.cumsum(axis=0)[:-1]]) for x in visits[:traces]]
     earned = [np.concatenate([np.zeros((1, num_arms)), x.cumsum(axis=0)[:-1]]) for x in conversions[:traces]]
     recorded = [
-        Trace(
-            r, np.arange(n) / updates_per_day, weights[r, :n].astype(np.float32), before[r][:n], earned[r][:n]
-        )
+        Trace(r, np.arange(n) / updates_per_day, weights[r, :n].astype(np.float32), before[r][:n], earned[r][:n])
         for r, n in enumerate(lengths[:traces])
     ]
     world = {"rates": None if drawn else list(rates), "visits_per_day": visits_per_day, "render_mode": None}

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import xml.etree.ElementTree
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from bandit_env.experiment import canvas, figures
 from bandit_env.experiment.results import Classical
 
+HERE = str(Path(__file__).parent)
 SIX = (0.04, 0.05, 0.045, 0.03, 0.02, 0.035)
 KINDS = ("weights", "savings", "daily-cost", "regret", "operating-characteristic")
 
@@ -77,9 +79,7 @@ def text_boxes(figure):
         renderer = figure.canvas.get_renderer()
         texts = figure.findobj(matplotlib.text.Text)
         hidden = set(beyond_the_axes(figure))
-        drawn = [
-            text for text in texts if text.get_text().strip() and text.get_visible() and text not in hidden
-        ]
+        drawn = [text for text in texts if text.get_text().strip() and text.get_visible() and text not in hidden]
         return [(text.get_text(), text.get_window_extent(renderer)) for text in drawn]
 
 
@@ -148,9 +148,7 @@ def test_the_classical_test_costs_four_thirds_of_a_conversion_a_day():
     """Scott (2013), six arms: 1.333 conversions a day."""
     cell = samples.cell(rates=SIX, classical=Classical(91842, 919))
     axes = draw(cell)["ab_test-daily-cost"].figure.axes[0]
-    assert any(
-        line.get_ydata()[0] == pytest.approx(4 / 3) for line in axes.lines if len(line.get_ydata()) == 2
-    )
+    assert any(line.get_ydata()[0] == pytest.approx(4 / 3) for line in axes.lines if len(line.get_ydata()) == 2)
     assert "classical test: 1.333 a day" in [text.get_text() for text in axes.texts]
 
 
@@ -223,11 +221,11 @@ def test_files_are_whole_and_the_same_each_time(tmp_path):
 
 def test_no_state_is_left_behind():
     code = (
-        "import sys; sys.path.insert(0, 'tests/experiment'); import samples, matplotlib; before = matplotlib.rcParams.copy();"
+        "import sys; sys.path.insert(0, sys.argv[1]); import samples, matplotlib; before = matplotlib.rcParams.copy();"
         "from bandit_env.experiment import figures; figures.all_figures(samples.run(samples.cell()));"
         "print('matplotlib.pyplot' in sys.modules, before == matplotlib.rcParams.copy())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, HERE], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
 
 
@@ -248,10 +246,7 @@ def test_labels_are_moved_apart(wanted, expected):
 def test_colours_are_told_apart_by_colour_blind_readers():
     """Any two colours stay apart in CIELAB as those readers see them, who do not tell red from green."""
     for matrix in BLINDNESS.values():
-        seen = [
-            lab(np.clip(matrix @ np.power(matplotlib.colors.to_rgb(ink), 2.2), 0, 1))
-            for ink in canvas.PALETTE
-        ]
+        seen = [lab(np.clip(matrix @ np.power(matplotlib.colors.to_rgb(ink), 2.2), 0, 1)) for ink in canvas.PALETTE]
         for i, one in enumerate(seen):
             for other in seen[:i]:
                 assert np.linalg.norm(one - other) > 15  # a just noticeable difference is about 2.3

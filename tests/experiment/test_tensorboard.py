@@ -22,9 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (640).to_bytes(4, "big") + (480).to_byt
 def read(folder):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(
-        str(folder), size_guidance={"scalars": 0, "tensors": 0, "histograms": 0, "images": 0}
-    )
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0, "histograms": 0, "images": 0})
     return events.Reload()
 
 
@@ -216,9 +214,7 @@ def test_custom_scalars_find_their_lines(folder):
 
     write(samples.cell((0.1, 0.2, 0.3), directory=folder, traces=2))
     events = read(folder)
-    layout = layout_pb2.Layout.FromString(
-        events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
-    )
+    layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
     tags = events.Tags()["scalars"]
     found = []
     for category in layout.category:
@@ -283,17 +279,13 @@ def test_each_tag_is_documented_and_each_documented_tag_is_written(folder):
     for place in (folder, run.directory / "figures"):
         tags = read(place).Tags()
         written |= {*tags["scalars"], *tags["tensors"]}
-    shapes = {
-        re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+", "trace/<replication>", tag)) for tag in written
-    }
+    shapes = {re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+", "trace/<replication>", tag)) for tag in written}
     shapes = {re.sub("^figures/.*", "figures/<name>", tag) for tag in shapes}
     documented = {}
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
         if found := re.match(r"\| `(.+?)` \| (.+?) \| (.+?) \|$", line):
             documented[found[1]] = found[2], found[3]
-    assert {tag for tag in shapes if not tag.startswith(("_hparams_/", "custom_scalars__"))} == set(
-        documented
-    )
+    assert {tag for tag in shapes if not tag.startswith(("_hparams_/", "custom_scalars__"))} == set(documented)
     known = [tag for name, tags in vars(tensorboard).items() if name.endswith("_TAGS") for tag in tags]
     assert {tag.name: (tag.unit, tag.formula) for tag in known} == documented
 
