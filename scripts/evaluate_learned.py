@@ -24,7 +24,6 @@ DAILY = {"prior": [4, 96], "num_arms": 2, "visits_per_day": 100, "max_days": 60,
 
 ALLOCATIONS: dict[str, dict[str, Any]] = {
     "thompson": {},
-    "tempered-thompson": {"gamma": 2.0},
     "top-two-thompson": {},
     "uniform": {},
     "epsilon-greedy": {"epsilon": 0.1},
@@ -34,6 +33,7 @@ ALLOCATIONS: dict[str, dict[str, Any]] = {
     "bayes-ucb": {},
     "successive-elimination": {},
     "track-and-stop": {},
+    **{f"tempered-thompson {gamma}": {"name": "tempered-thompson", "gamma": gamma} for gamma in (2.0, 4.0, 8.0, 16.0)},
     **{f"posterior-index {c}": {"name": "posterior-index", "c": c} for c in (1.0, 1.5, 2.0, 2.5, 3.0)},
 }
 RULES: dict[str, Any] = {
