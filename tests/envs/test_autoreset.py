@@ -267,7 +267,7 @@ def test_native_equals_sync_bit_for_bit(name, kwargs, mode):
         actions = native.action_space.sample()
         ours, theirs = native.step(actions), sync.step(actions)
         assert data_equivalence(ours, theirs, exact=True), f"step {step}: {ours} and {theirs}"
-        ended = ours[2]
-        if mode is AutoresetMode.DISABLED and ended.any():
-            pair = [env.reset(options={"reset_mask": ended.copy()}) for env in (native, sync)]
+        again = ours[2] if mode is AutoresetMode.DISABLED else np.arange(5) == 1
+        if again.any() and (step == 3 or mode is AutoresetMode.DISABLED):  # at 3, so that episodes of one length part
+            pair = [env.reset(options={"reset_mask": again.copy()}) for env in (native, sync)]
             assert data_equivalence(*pair, exact=True)

@@ -285,6 +285,16 @@ def test_an_undecided_episode_after_a_decided_one():
     assert (info["declared_arm"], info["correct"], info["stopping_day"], info["regret_after"]) == (-1, False, 2, 0)
 
 
+def test_an_outcome_stays_what_it_was():
+    world = batch(3, min_days=0).world
+    world.seed(np.arange(3), np.arange(3, dtype=np.uint64))
+    world.begin(np.arange(3))
+    first = world.step(encode_action(np.eye(3, 2), [-1, 0, -1]))
+    second = world.step(encode_action(np.eye(3, 2), [0, 0, 1]))
+    assert (first.ended.tolist(), second.ended.tolist()) == ([1], [0, 2])
+    assert (first.served.tolist(), second.served.tolist()) == ([100, 0, 100], [0, 0, 0])
+
+
 def test_every_best_arm_is_correct_when_arms_tie():
     for arm in (0, 1, 2):
         env = DailyTrafficEnv(rates=[0.05, 0.04, 0.05], min_days=0)

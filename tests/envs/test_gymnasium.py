@@ -325,6 +325,8 @@ def test_ansi_rendering_shows_the_running_experiment():
     assert env.render() == TABLE
     env.step(encode_action([0.25, 0.75], 1))
     assert env.render() == TABLE.replace("running", "ended: arm 1 declared")
+    env.reset()
+    assert "  1                0                0        -       -\n" in env.render()
 
 
 def test_human_rendering_prints_each_step(capsys):
@@ -344,6 +346,9 @@ def test_vector_rendering(capsys):
     frames = env.render()
     assert frames[0] == TABLE
     assert "  0                4                0  0.00000   1.000" in frames[1]
+    env.reset(options={"reset_mask": np.array([False, True])})
+    assert env.render()[0] == TABLE
+    assert "  0                0                0        -       -\n" in env.render()[1]
     env = gym.make_vec(DAILY, num_envs=2, render_mode="human", autoreset_mode="Disabled", **WORLD)
     env.reset(seed=0)
     assert capsys.readouterr().out.count("day 0 of 3, running") == 2
