@@ -43,8 +43,8 @@ class Learned(Allocation):
         """The constructor's arguments, defaults included, as plain data; the policy's own stop is in its file."""
         return super().parameters | ({"stopping": None} if isinstance(self._rule, _OwnStop) else {})
 
-    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
-        """Prepare for a batch, once the task is known to be the kind that the policy was trained for.
+    def check_task(self, task: Task) -> None:
+        """Refuse a task that is not of the kind that the policy was trained for.
 
         Raises:
             ValueError: a policy for single visits asked to split a day's traffic, or the other way round.
@@ -56,6 +56,14 @@ class Learned(Allocation):
                 f"the weights {str(self.path)!r} were trained for {self.policy.kind} tasks; "
                 f"this one has {per_update:g} visits in an update, a {fitting} task"
             )
+
+    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
+        """Prepare for a batch of new experiments; warns where the task lies outside of what was trained.
+
+        Raises:
+            ValueError: as `check_task`.
+        """
+        self.check_task(task)
         for name in [name for name in RANGES if name in self.policy.trained]:
             low, high = self.policy.trained[name]
             value = getattr(task, name)

@@ -143,6 +143,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
         for label, player, described in players:
             world = scenario.arguments()
             plans.append(CellPlan(name, label, world, scenario.task, player, file.seed, file.traces))
+            _check_task(plans[-1])
             about.append(
                 {
                     "scenario": name,
@@ -278,6 +279,17 @@ def _build(name: str, arguments: dict[str, Any], where: str) -> Any:
     if not callable(getattr(agent, "act", None)) or not callable(getattr(agent, "reset", None)):
         raise ExperimentError(f"{where}.name: {name!r} is no agent; expected an object with `reset` and `act`")
     return agent
+
+
+def _check_task(plan: CellPlan) -> None:
+    """Ask an agent with a method `check_task` whether the task is one for it, before anything runs."""
+    check = getattr(plan.build_agent(), "check_task", None)
+    if check is None:
+        return
+    try:
+        check(plan.task)
+    except ValueError as error:
+        raise ExperimentError(f"agent {plan.agent!r} in scenario {plan.scenario!r}: {error}") from error
 
 
 def _parameters(agent: Any, given: dict[str, Any]) -> dict[str, Any]:

@@ -191,6 +191,18 @@ def test_other_kind_of_task(path, task):
         agents.make("learned", path=path).reset(task, 1, np.random.default_rng(0))
 
 
+def test_experiment_with_another_kind_of_task_is_refused_before_anything_runs(tmp_path):
+    from bandit_env.experiment import run
+    from bandit_env.experiment.errors import ExperimentError
+
+    players = ["thompson", {"name": "learned", "path": "per-visit"}]
+    with pytest.raises(
+        ExperimentError, match=r"agent 'learned' in scenario .*: the weights 'per-visit' were trained for"
+    ):
+        run({"rates": [0.04, 0.05]}, players, 10, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_task_outside_the_trained_range_is_warned_about():
     agent = agents.make("learned", path="daily")
     agent.reset(DAILY, 1, np.random.default_rng(0))  # no warning here
