@@ -156,7 +156,7 @@ label = "even"
 @pytest.fixture
 def without_report(monkeypatch):
     """The report has tests of its own, and its figures take their time."""
-    monkeypatch.setattr("bandit_env.experiment.report.write", lambda run, console: None)
+    monkeypatch.setattr("bandit_env.experiment.report.write", lambda *arguments, **options: None)
 
 
 @pytest.mark.parametrize(
