@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from bandit_env.envs.action import check_arms, check_scores, read_row, row_is_valid
 from bandit_env.envs.scenario import Scenario
-from bandit_env.envs.streams import Rows, Streams, binomial, compiled, inlined, seed_streams, uniforms
+from bandit_env.envs.streams import Rows, Streams, binomial, compiled, inlined, internal, seed_streams, uniforms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _read_row = inlined(read_row)
-_row_is_valid = inlined(row_is_valid)
+_row_is_valid = internal(row_is_valid)
 
 
 class Outcome(NamedTuple):
@@ -257,7 +257,7 @@ def _split_at_random(streams: Streams, row: int, traffic: int, scores: Floats, c
         left -= counts[k]
 
 
-@inlined
+@internal
 def _split_proportionally(
     traffic: int, scores: Floats, visits: Floats, row: int, counts: Ints, remainders: Floats
 ) -> None:
