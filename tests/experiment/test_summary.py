@@ -69,7 +69,8 @@ def test_arms(result):
 
 def test_savings_are_empty_without_a_classical_test_or_with_drawn_rates():
     alone = run(WORLD, ["uniform"], 5, executor=1)
-    drawn = run({"prior": [4, 96], "num_arms": 2, "max_days": 20}, ["uniform"], 5, executor=1, classical={"visits": 100})
+    prior = {"prior": [4, 96], "num_arms": 2, "max_days": 20}
+    drawn = run(prior, ["uniform"], 5, executor=1, classical={"visits": 100})
     for result in (alone, drawn):
         row = summarise(result).iloc[0]
         assert row[["days_saved", "conversions_saved", "worst_saved", "longer"]].isna().all()
