@@ -20,7 +20,7 @@ MAX_SCENARIOS = 3  # that figures are drawn of when a run ends; `bandit-env repo
 WIDE = 110  # letters
 MAX_ARMS = 10  # that fit beside each other in the table of arms
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIOS) -> None:

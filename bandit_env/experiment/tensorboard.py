@@ -194,7 +194,7 @@ def remove_events(directory: Path, suffix: str = "", keep: Path | None = None) -
             path.unlink(missing_ok=True)
 
 
-def cell_events(cell: Cell, row: Mapping[str, Any]) -> list["Event"]:
+def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
     """All events of one cell; `row` is its line of the summary."""
     now = time.time()
     events = [_scalars(step, values, now) for step, values in _curves(cell)]
@@ -223,7 +223,7 @@ def run_events(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes]) -> 
     ]
 
 
-def final_values(row: Mapping[str, Any]) -> dict[str, float]:
+def final_values(row: Mapping[Any, Any]) -> dict[str, float]:
     """The `final/*` scalars of a cell; what does not exist without a classical test is left out."""
     values = {tag: float(row[column]) for tag, column in SUMMARY_COLUMNS.items()}
     return {tag: value for tag, value in values.items() if math.isfinite(value)}
@@ -275,7 +275,7 @@ def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, fl
     step = np.floor(trace.day * units_per_day + 1e-9).astype(np.int64) + 1
     last = np.flatnonzero(np.append(np.diff(step) > 0, True)) if len(step) else np.zeros(0, np.int64)
     for index in last[series.thin(len(last), POINTS)]:
-        names = {"weight": trace.weights, "probability_best": trace.probability_best}
+        names: dict[str, Any] = {"weight": trace.weights, "probability_best": trace.probability_best}
         yield (
             int(step[index]),
             {
