@@ -35,7 +35,7 @@ ABOUT = """\
 
 Made by `scripts/make_error_rates.py` from `bandit-env run configs/error_rates.toml`: {replications:,} replications of
 each row, seed {seed}. Two arms, {visits} visits a day, a look every day from day {first} to day {last}, which is how
-long the classical test of 4 % against 5 % takes at power 95 %. An experiment that no rule stopped by then ships nothing.
+long the classical test of 4 % against 5 % takes at power 95 %. An experiment that no rule stopped ships nothing.
 
 - *Claims a winner*: the rule stops and says that one arm is better. Under A/A (both arms 4 %) every claim is false.
 - *Ships the variation*: the second arm is declared, claimed or not.

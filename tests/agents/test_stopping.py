@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from play import first_action
 
+from agents.evidence import Evidence
 from agents.stopping import (
     After,
     AllOf,
@@ -17,6 +18,7 @@ from agents.stopping import (
     make_rule,
 )
 from agents.uniform import Uniform, UniformClassical
+from bandit_env.envs.task import Task
 from bandit_env.stats import posterior
 
 
@@ -72,6 +74,13 @@ def test_expected_loss():
     assert decide(ExpectedLoss(0.010611), **data) == GO_ON
 
 
+def test_expected_loss_is_that_of_the_integral():
+    conversions, visits = np.array(SIX["conversions"], float)[None], np.array(SIX["visits"], float)[None]
+    evidence = Evidence(visits, conversions, np.zeros(1), np.arange(1), Task(6, 100), prior=(2.0, 5.0))
+    expected = posterior.expected_loss(conversions, visits, prior=(2.0, 5.0))
+    assert evidence.expected_loss() == pytest.approx(expected, abs=1e-12)
+
+
 def test_nothing_stops_before_min_days():
     data = dict(FIVE_PERCENT, min_days=14)
     assert decide(ProbabilityBest(), day=13.5, updates_per_day=2, **data) == GO_ON
@@ -82,8 +91,6 @@ def test_experiments_of_different_days_are_decided_alone():
     rule = ProbabilityBest()
     agent = Uniform(stopping=rule)
     conversions, visits = [[200, 250], [200, 250], [40, 50]], [[5000, 5000], [5000, 5000], [1000, 1000]]
-    from bandit_env.envs.task import Task
-
     agent.reset(Task(2, 100, min_days=14), 3, np.random.default_rng(0))
     observation = {
         "conversions": np.array(conversions, float),
