@@ -6,11 +6,10 @@ import pytest
 from odd_agents import Killing
 from test_engine import AGENTS, REPLICATIONS, WORLDS, contents
 
-from bandit_env.experiment import run
+from bandit_env.experiment import config, run
 from bandit_env.experiment.dask import cluster
 from bandit_env.experiment.errors import ExperimentError, WorkerError
 from bandit_env.experiment.sweep import execute
-from bandit_env.experiment import config
 
 distributed = pytest.importorskip("distributed", reason="needs the extra [distributed]")
 pytestmark = [pytest.mark.extra, pytest.mark.filterwarnings("ignore")]  # Dask's own warnings are not ours to mend
@@ -74,7 +73,7 @@ def test_workers_that_always_die_end_in_one_error(local_cluster, tmp_path):
 def test_no_scheduler_there(monkeypatch):
     monkeypatch.setattr("bandit_env.experiment.dask.TIMEOUT", 1)
     with (
-        pytest.raises(ExperimentError, match="--dask tcp://127.0.0.1:9: no Dask scheduler there"),
+        pytest.raises(ExperimentError, match=r"--dask tcp://127\.0\.0\.1:9: no Dask scheduler there"),
         cluster("tcp://127.0.0.1:9"),
     ):
         pass
@@ -83,6 +82,9 @@ def test_no_scheduler_there(monkeypatch):
 
 
 def test_a_cluster_without_workers():
-    with distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=logging.CRITICAL) as empty:
-        with pytest.raises(ExperimentError, match="the cluster has no workers"), cluster(empty.scheduler_address):
-            pass
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=logging.CRITICAL) as empty,
+        pytest.raises(ExperimentError, match="the cluster has no workers"),
+        cluster(empty.scheduler_address),
+    ):
+        pass

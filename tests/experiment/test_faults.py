@@ -164,7 +164,7 @@ def without_report(monkeypatch):
     [
         ("raise", 1, "day 2, replication 0: RuntimeError: out of ideas"),
         ("raise", 2, "day 2, replication 0: RuntimeError: out of ideas"),
-        ("shape", 1, "an action of shape (2500, 2) and type float32; expected (2500, 3), float32"),
+        ("shape", 1, "an action of shape (2000, 2) and type float32; expected (2000, 3), float32"),
         ("nan", 1, "day 2, replication 5: the action [nan, 0.0, 1.0]; expected numbers in [0, 1]"),
     ],
 )
