@@ -176,10 +176,20 @@ def cost(replications: int) -> None:
         "learned daily-cost": {"name": "learned", "path": "daily-cost", **told},
         "learned daily, to the horizon": {**LEARNED, **told},
         **{
-            f"posterior-index 2, expected-loss {threshold:g}": {
-                **INDEX, **told, "stopping": {"rule": "expected-loss", "threshold": threshold}
+            f"posterior-index 2, probability-best {confidence}": {
+                **INDEX,
+                **told,
+                "stopping": {"rule": "probability-best", "confidence": confidence},
             }
-            for threshold in (0.001, 0.0005, 0.0002, 0.0001)
+            for confidence in (0.8, 0.9, 0.95)
+        },
+        **{
+            f"posterior-index 2, value-remaining {threshold}": {
+                **INDEX,
+                **told,
+                "stopping": {"rule": "value-remaining", "threshold": threshold},
+            }
+            for threshold in (0.01, 0.1, 0.2)
         },
         "thompson, value-remaining": {"name": "thompson", "stopping": "value-remaining", **told},
     }  # fmt: skip
@@ -214,8 +224,8 @@ TABLES: dict[str, tuple[Callable[[int], None], int]] = {
     "per-visit": (per_visit, 20_000),
     "screen": (screen, 2_000),
     "daily": (daily, 200_000),
-    "priors": (priors, 50_000),
-    "cost": (cost, 50_000),
+    "priors": (priors, 20_000),
+    "cost": (cost, 20_000),
 }
 
 
