@@ -68,16 +68,20 @@ def _deficit(d: float, arm: NDArray[np.float64]) -> float:
 def _end(depth: float, arm: NDArray[np.float64], side: float) -> float:
     """A point beyond which the deficit exceeds `depth`, on the side -1 or +1, as a distance from the mode.
 
-    The deficit is convex: a Newton step lands outside from anywhere, and the next ones approach from there.
+    The deficit is convex: a Newton step lands outside from anywhere, and the next ones approach from there,
+    by about 1 each where it grows exponentially.
     """
     near, far = (arm[A], arm[B]) if side < 0 else (arm[B], arm[A])
     d = side * (sqrt(2 * depth * (1 / near + 1 / far)) + 0.6 * depth / near)
-    for _ in range(4):
+    for _ in range(100):
+        excess = _deficit(d, arm) - depth
+        if 0 <= excess < 1:
+            break
         if d < 0:
             slope = arm[N] / (1 + arm[Q] / arm[P] * exp(-d)) - arm[A]
         else:
             slope = arm[B] - arm[N] / (1 + arm[P] / arm[Q] * exp(d))
-        d -= (_deficit(d, arm) - depth) / slope
+        d -= excess / slope
     return d
 
 
@@ -100,6 +104,14 @@ def _describe(a: NDArray[np.float64], b: NDArray[np.float64], arms: NDArray[np.f
         arm[LOWER] = arm[MODE] + _end(DEPTH, arm, -1.0)
         arm[UPPER] = arm[MODE] + _end(DEPTH, arm, 1.0)
     return centre
+
+
+@njit(cache=True, error_model="numpy")
+def _lift(arm: NDArray[np.float64], centre: float, lift: float) -> None:
+    """Move an arm's ends to where (1 + lift) t reaches them; beyond t = 1 lies infinity."""
+    for end in (LOWER, UPPER):
+        left = exp(-(centre + arm[end])) - lift
+        arm[end] = log1p(lift) - log(left) - centre if left > 0 else inf
 
 
 @njit(cache=True, error_model="numpy")
@@ -145,7 +157,7 @@ def _wall(u: float) -> float:
 def _below(start: float, centre: float, arm: NDArray[np.float64], lift: float) -> tuple[float, float]:
     """The mass of an arm below `start`, and its first moment in t there."""
     v, mass, moment = arm[LOWER], 0.0, 0.0
-    if start >= arm[UPPER] and lift == 0.0:
+    if start >= arm[UPPER]:
         return 1.0, arm[P]
     while v < start:
         length = min(2 * SPREAD / _steepness(v, centre, arm, lift), _wall(centre + v))
@@ -177,12 +189,16 @@ def _sweep(
     every integrand's mass, is at most exp(-DEPTH); beyond the largest upper end it is 1 to exp(-TAIL).
     """
     count = arms.shape[0]
+    if lifted >= 0 and arms[lifted, LOWER] == inf:
+        best[lifted] = 1.0
+        return 0.0
     density, below, prefix, suffix = scratch[0], scratch[1], scratch[2], scratch[3]
     reached = np.empty(count)
     v, last = -inf, -inf
     for j in range(count):
         v = max(v, arms[j, LOWER])
-        last = max(last, arms[j, MODE] + _end(TAIL, arms[j], 1.0))
+        if j != lifted:
+            last = max(last, arms[j, MODE] + _end(TAIL, arms[j], 1.0))
     start = 1 / (1 + exp(-(centre + v)))
     for j in range(count):
         reached[j], moment = _below(v, centre, arms[j], lift if j == lifted else 0.0)
@@ -191,17 +207,17 @@ def _sweep(
     while v < last:
         length = _wall(centre + v)
         for j in range(count):
-            if v < arms[j, UPPER] or j == lifted:
+            if v < arms[j, UPPER]:
                 length = min(length, 2 * SPREAD / _steepness(v, centre, arms[j], lift if j == lifted else 0.0))
         for j in range(count):
-            if v < arms[j, UPPER] or j == lifted:
+            if v < arms[j, UPPER]:
                 size = 2 * SPREAD / _steepness(v + length, centre, arms[j], lift if j == lifted else 0.0)
                 length = min(length, size)
         half = 0.5 * length
         if v + half <= v:
             break
         for j in range(count):
-            if v >= arms[j, UPPER] and j != lifted:
+            if v >= arms[j, UPPER]:
                 density[j] = 0.0
                 below[j] = 1.0
                 continue
@@ -277,6 +293,7 @@ def value_rows(
     weights, loss = np.empty(count), np.empty(count)
     for row in range(a.shape[0]):
         centre = _describe(a[row], b[row], arms)
+        _lift(arms[champion[row]], centre, threshold)
         error[row] = _sweep(arms, centre, champion[row], threshold, scratch, weights, loss)
         value[row] = weights[champion[row]]
 
@@ -309,6 +326,8 @@ def quantile_rows(
             continue
         high, above = sqrt(1 / a[row, c]), -1.0
         while True:
+            _describe(a[row], b[row], arms)
+            _lift(arms[c], centre, expm1(high))
             error[row] = _sweep(arms, centre, c, expm1(high), scratch, weights, loss)
             above = weights[c] - quantile
             if above >= 0 or high > 690:
@@ -323,6 +342,8 @@ def quantile_rows(
             y = (low * above - high * below) / (above - below)
             if not low < y < high:
                 y = 0.5 * (low + high)
+            _describe(a[row], b[row], arms)
+            _lift(arms[c], centre, expm1(y))
             error[row] = _sweep(arms, centre, c, expm1(y), scratch, weights, loss)
             gap = weights[c] - quantile
             if gap < 0:
