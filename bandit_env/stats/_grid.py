@@ -43,7 +43,8 @@ SPACING = 0.47  # of the narrowest standard deviation: see `posterior`, error an
 BEYOND = 96  # nodes that the champion's density may extend above the window
 
 WEIGHTS, VALUE, QUANTILE = 0, 1, 2  # what is wanted
-BAD_WEIGHTS, BAD_VALUE, UNFIT = 1, 2, 4  # bits of a row's status: what could not be had; and never will, on a grid
+BAD_WEIGHTS, BAD_VALUE = 1, 2  # bits of a row's status: what could not be had
+UNFIT = 4  # and will not be had on any grid
 INCOMPLETE = -2  # returned where some row's status is not 0
 WHOLE = 2e-11  # mass below the first node that may be forgotten
 ROUNDING = 1e-11  # the largest bound of rounding that passes
@@ -66,7 +67,7 @@ def _sine_integral(count: int) -> NDArray[np.float64]:
 
 @cache
 def tables() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
-    """The matrices of sinc indefinite integration, folded about the middle; where each starts; the taper; the node counts.
+    """The matrices of sinc indefinite integration, folded about the middle; where each starts; the taper; the counts.
 
     With t(d) = Si(pi d)/pi, the integral of f above node k is sum_m f_m (1/2 + t(m - k)) (Stenger 1993, section
     4.5). t is odd, so it maps even functions to odd ones and back: two matrices of half the size do.
@@ -104,11 +105,14 @@ def _stirling(x: Any) -> Any:
 
 @kernel
 def _end(a: Any, n: Any, d: Any, depth: Any) -> Any:
-    """A point outside the end at this depth, from a guess: the deficit is convex, so one Newton step lands outside."""
-    z = vexpm1(d)
-    y = a / n * z
-    excess = fma(n, vlog1p(y), 0.0 - a * d) - depth
-    return d - excess * (1.0 + y) / (a * (z - y))
+    """A point outside the end at this depth, from a guess: the deficit is convex, so a Newton step lands outside."""
+    p = a / n
+    for _ in range(2):
+        z = vexpm1(d)
+        y = p * z
+        excess = fma(n, vlog1p(y), 0.0 - a * d) - depth
+        d = d - excess * (1.0 + y) / (a * (z - y))
+    return d
 
 
 @kernel
@@ -166,7 +170,7 @@ def _choose(w: Any, size: int, row: int, at_plan: int, counts: Any) -> int:
     high = peek(w, at_plan + 4 * size + row)
     count = 0
     if wanted < MOST - MARGIN - 1:
-        needed = int(ceil(wanted)) + 1 + MARGIN
+        needed = ceil(wanted) + 1 + MARGIN
         while peek(counts, count) < needed:
             count += 1
     else:
@@ -373,7 +377,10 @@ def _extend(w: Any, h: int, whole: int, step: int, high: int, more: int) -> int:
 
 @kernel
 def _below(w: Any, h: Any, arm: Any, nodes: int, grid: Any, at: Any, spot: int) -> Any:
-    """P(value remaining <= h) of eight rows, and 1 where it cannot be had. w[spot:] holds whole, step, high, h, more."""
+    """P(value remaining <= h) of eight rows, and 1 where it cannot be had.
+
+    w[spot:] holds, eight each: whole, step, high, h, more, as `_extend` and `_remaining` call them.
+    """
     a, b, k0 = arm
     store(w, spot + 3 * WIDTH, h)
     last = _extend(w, spot + 3 * WIDTH, spot, spot + WIDTH, spot + 2 * WIDTH, spot + 4 * WIDTH)
@@ -418,8 +425,13 @@ def _quantile(w: Any, target: float, best: Any, arm: Any, nodes: int, grid: Any,
 
 
 @kernel
-def _fill(s: Any, v: Any, prior: Any, strides: Any, base: int, rows: int, arms: int, padded: int, w: Any, size: int) -> int:
-    """Copy a block's Beta parameters, arms first, the last row repeated; returns the first invalid count's place, or -1."""
+def _fill(
+    s: Any, v: Any, prior: Any, strides: Any, base: int, rows: int, arms: int, padded: int, w: Any, size: int
+) -> int:
+    """Copy a block's Beta parameters, arms first, the last row repeated.
+
+    Returns the place of the first invalid count, or -1.
+    """
     for row in range(padded):
         source = min(base + row, rows - 1)
         for j in range(arms):
@@ -454,9 +466,9 @@ def _sort(w: Any, size: int, here: int, padded: int, at_plan: int, counts: Any, 
 @kernel
 def _shares(w: Any, size: int, arms: int, count: int, nodes: int, rows: Any, grid: Any, rules: Any, at: int) -> Any:
     """P(best) of eight rows; returns (error, champion). w[at:] holds densities, distribution functions, products."""
-    step, centre, ratio, p = grid
+    step, _, ratio, p = grid
     order, position, end = rows
-    table, starts, taper, counts = rules
+    table, starts, taper, _ = rules
     below, others = at + arms * MOST * WIDTH, at + 2 * arms * MOST * WIDTH
     logs = at + 3 * arms * MOST * WIDTH
     odds, run, folded = logs + MOST * WIDTH, logs + 2 * MOST * WIDTH, logs + 3 * MOST * WIDTH
@@ -528,10 +540,10 @@ def _rows_kernel(want: int) -> Any:
         value: Any,
         status: Any,
     ) -> int:
-        """Fill best (N, K), value (N,) and status (N,); returns the place of the first invalid count, -1, or INCOMPLETE.
+        """Fill best, value and status; returns the place of the first invalid count, -1, or INCOMPLETE.
 
         Args:
-            conversions, visits, best: shape (N, K), flattened.
+            conversions, visits, best: shape (N, K), flattened. value, status: shape (N,).
             prior, strides: flattened alpha, beta pairs, and their distance between rows and between arms; 0 repeats.
             target: of VALUE, the threshold; of QUANTILE, its order.
             fineness: divides the spacing of nodes. rules: `tables()`.
@@ -550,7 +562,7 @@ def _rows_kernel(want: int) -> Any:
             padded = (here + WIDTH - 1) // WIDTH * WIDTH
             wrong = _fill(conversions, visits, prior, strides, base, rows, arms, padded, w, size)
             if wrong >= 0:
-                return wrong
+                return int(wrong)
             for first in range(0, padded, WIDTH):
                 _window(w, size, first, arms, at_plan, sums, kappa)
             _sort(w, size, here, padded, at_plan, rules[3], t)
@@ -580,7 +592,7 @@ def _rows_kernel(want: int) -> Any:
                     for i in range(min(WIDTH, end - position)):
                         row = peek(t, position + i)
                         state = 0
-                        if want != WEIGHTS and not peek(w, lane + 2 * WIDTH + i) == 0.0:
+                        if want != WEIGHTS and peek(w, lane + 2 * WIDTH + i) != 0.0:
                             state = BAD_VALUE
                         if not peek(w, lane + i) < EXACT:
                             state = BAD_WEIGHTS + BAD_VALUE

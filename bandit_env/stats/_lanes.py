@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 WIDTH = 8
 
-kernel = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)  # for calls from other kernels
+# for what only other kernels call; editing this file does not renew what is cached of those in others
+kernel = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 _VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 _INTEGERS = ir.VectorType(ir.IntType(64), WIDTH)
@@ -76,7 +77,7 @@ def _arithmetic(operation: Any, build: str) -> None:
 
     for x, y in pairs:
 
-        @lower_builtin(operation, x, y)  # type: ignore[untyped-decorator]
+        @lower_builtin(operation, x, y)
         def _lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             vectors = [
                 value if kind == LANES else _spread(builder, value) for kind, value in zip(sig.args, args, strict=True)
@@ -98,7 +99,7 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
     return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
     """Eight neighbours of a contiguous float64 array, from `index` on."""
 
@@ -110,7 +111,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     return LANES(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write eight neighbours of a contiguous float64 array, from `index` on."""
 
@@ -122,7 +123,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, LANES), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def peek(typing: Any, array: Any, index: Any) -> Any:
     """One element of a contiguous array; several times quicker to compile than array[index]."""
 
@@ -133,7 +134,7 @@ def peek(typing: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Set one element of a contiguous array."""
 
@@ -145,15 +146,15 @@ def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, array.dtype), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def spread(typing: Any, value: Any) -> Any:
     """The same number in all lanes."""
     return LANES(types.float64), lambda context, builder, sig, args: _spread(builder, args[0])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
-    """x y + z, rounded once."""
+    """The sum x y + z, rounded once."""
     kinds = [LANES if kind == LANES else types.float64 for kind in (x, y, z)]
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -163,13 +164,13 @@ def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
     return LANES(*kinds), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def root(typing: Any, x: Any) -> Any:
     """The square root."""
     return LANES(LANES), lambda context, builder, sig, args: _call(builder, "llvm.sqrt.v8f64", args[0])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def less(typing: Any, x: Any, y: Any) -> Any:
     """Where x < y: false for NaN."""
 
@@ -179,13 +180,13 @@ def less(typing: Any, x: Any, y: Any) -> Any:
     return MASK(LANES, LANES), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def select(typing: Any, mask: Any, x: Any, y: Any) -> Any:
-    """x where the mask holds, y elsewhere."""
+    """Take x where the mask holds, y elsewhere."""
     return LANES(MASK, LANES, LANES), lambda context, builder, sig, args: builder.select(*args)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def anywhere(typing: Any, mask: Any) -> Any:
     """Whether the mask holds in any lane: decides what is worth computing, never what comes out."""
 
@@ -196,9 +197,9 @@ def anywhere(typing: Any, mask: Any) -> Any:
     return types.boolean(MASK), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _scale(typing: Any, x: Any, shifter: Any) -> Any:
-    """x 2^k, where `shifter` is 1.5 2^52 + k: k stands in its lowest bits."""
+    """Scale to x 2^k, where `shifter` is 1.5 2^52 + k: k stands in its lowest bits."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         shift = ir.Constant(_INTEGERS, [52] * WIDTH)
@@ -208,9 +209,9 @@ def _scale(typing: Any, x: Any, shifter: Any) -> Any:
     return LANES(LANES, LANES), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _exponent(typing: Any, x: Any) -> Any:
-    """k where x = m 2^k with m in [sqrt(1/2), sqrt(2)), as a float; x positive and normal."""
+    """The k where x = m 2^k with m in [sqrt(1/2), sqrt(2)), as a float; x positive and normal."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         root_half = int(np.sqrt(0.5).view(np.int64))

@@ -1,8 +1,8 @@
 """The posterior's integrals on adaptive panels: the path that is right for every row, whatever its counts.
 
-Everything is in u = logit(t), where a Beta(a, b) density is exp(a u - n log(1 + e^u)) / B(a, b), n = a + b: log-concave,
-analytic, decaying at both ends. A row is swept once from left to right in panels short enough to resolve every arm
-that still matters there; on a panel, sixteen Gauss-Legendre nodes give all densities, and integrating their
+Everything is in u = logit(t), where a Beta(a, b) density is exp(a u - n log(1 + e^u)) / B(a, b), n = a + b:
+log-concave, analytic, decaying at both ends. A row is swept once from left to right in panels short enough to resolve
+every arm that still matters there; on a panel, sixteen Gauss-Legendre nodes give all densities, and integrating their
 interpolant gives all distribution functions, which grow from below and so keep their relative accuracy in the tail.
 """
 
@@ -38,7 +38,7 @@ CUMULATIVE = np.ascontiguousarray(_transposed.T)
 
 @njit(cache=True, error_model="numpy")
 def stirling_remainder(x: float) -> float:
-    """log Gamma(x) - [(x - 1/2) log x - x + log(2 pi)/2], for x > 0; error below 2e-16 from 16 up."""
+    """The remainder log Gamma(x) - [(x - 1/2) log x - x + log(2 pi)/2], for x > 0; error below 2e-16 from 16 up."""
     if x < 16.0:
         return lgamma(x) - ((x - 0.5) * log(x) - x + 0.5 * log(2 * pi))
     y = 1.0 / (x * x)
@@ -50,7 +50,8 @@ def stirling_remainder(x: float) -> float:
 def _deficit(d: float, arm: NDArray[np.float64]) -> float:
     """How far the log density has fallen at a distance d from its mode: n log(1 + p (e^d - 1)) - a d, at least 0.
 
-    Mirrored so that p <= 1/2, and near the mode by its series in the Bernoulli cumulants: nothing cancels at 10^9 visits.
+    Mirrored so that p <= 1/2, and near the mode by its series in the Bernoulli cumulants, so that nothing cancels
+    at 10^9 visits.
     """
     p, a = arm[P], arm[A]
     if p > 0.5:
@@ -59,9 +60,9 @@ def _deficit(d: float, arm: NDArray[np.float64]) -> float:
         w, skew = p * (1 - p), 1 - 2 * p
         tail = w * (1 - w * (126 - w * (1680 - 5040 * w))) * d / 40320 + w * skew * (1 - w * (60 - 360 * w)) / 5040
         tail = (tail * d + w * (1 - w * (30 - 120 * w)) / 720) * d + w * skew * (1 - 12 * w) / 120
-        return arm[N] * d * d * (((tail * d + w * (1 - 6 * w) / 24) * d + w * skew / 6) * d + w / 2)
+        return float(arm[N] * d * d * (((tail * d + w * (1 - 6 * w) / 24) * d + w * skew / 6) * d + w / 2))
     rise = log1p(p * expm1(d)) if d < 600 else log(p) + d
-    return arm[N] * rise - a * d
+    return float(arm[N] * rise - a * d)
 
 
 @njit(cache=True, error_model="numpy")
@@ -82,7 +83,7 @@ def _end(depth: float, arm: NDArray[np.float64], side: float) -> float:
         else:
             slope = arm[B] - arm[N] / (1 + arm[P] / arm[Q] * exp(d))
         d -= excess / slope
-    return d
+    return float(d)
 
 
 @njit(cache=True, error_model="numpy")
@@ -139,12 +140,12 @@ def _steepness(v: float, centre: float, arm: NDArray[np.float64], lift: float) -
     u = centre + v
     s, r = 1 / (1 + exp(-u)), 1 / (1 + exp(u))
     if lift == 0.0:
-        return 0.5 * abs(arm[A] * r - arm[B] * s) + sqrt(arm[N] * s * r)
+        return float(0.5 * abs(arm[A] * r - arm[B] * s) + sqrt(arm[N] * s * r))
     t, rest = s / (1 + lift), (lift + r) / (1 + lift)
     odds = t / rest
     slope = arm[A] * r - (arm[B] - 1) * odds * r - s
     bend = (arm[A] + 1) * s * r + abs(arm[B] - 1) * (r * r * odds / rest + odds * s * r)
-    return 0.5 * abs(slope) + sqrt(bend)
+    return float(0.5 * abs(slope) + sqrt(bend))
 
 
 @njit(cache=True, error_model="numpy")
@@ -259,7 +260,7 @@ def _sweep(
     return max(error, abs(total - 1))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def best_rows(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
@@ -276,7 +277,7 @@ def best_rows(
         error[row] = _sweep(arms, centre, -1, 0.0, scratch, best[row], loss[row])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def value_rows(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
@@ -298,7 +299,7 @@ def value_rows(
         value[row] = weights[champion[row]]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def quantile_rows(
     a: NDArray[np.float64],
     b: NDArray[np.float64],

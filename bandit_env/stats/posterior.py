@@ -45,6 +45,7 @@ than 1e-10 a `PosteriorAccuracyWarning` says so.
 
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 from operator import index
@@ -56,6 +57,7 @@ from numpy.typing import ArrayLike, NDArray
 from bandit_env.stats import _grid, _panels
 
 Float = NDArray[np.float64]
+Count = NDArray[np.intp]
 
 ACCURACY = 1e-10  # absolute, of the probabilities
 BLOCK = 1024  # rows that the grid sorts by node count at a time
@@ -267,7 +269,7 @@ class _Rows:
             p = np.broadcast_to(p, (*(self.shape if p.ndim > 2 else self.shape[-1:]), 2))
         return np.broadcast_to(s, self.shape), np.broadcast_to(v, self.shape), p
 
-    def take(self, arms: NDArray[np.intp]) -> "_Rows":
+    def take(self, arms: Count) -> "_Rows":
         """Rows of some arms of each row: arms of shape (m, k) makes m rows of k arms of every row."""
         prior = np.broadcast_to(self.prior, (len(self.prior), self.shape[-1], 2))
         if len(prior) == 1:
@@ -276,18 +278,37 @@ class _Rows:
 
     def solve(self, want: int, target: float, workers: int | None) -> tuple[Float, Float]:
         """P(best), shape (N, K), and what is wanted of the value remaining, shape (N,)."""
-        rows, arms = self.visits.shape
-        best, value = np.empty((rows, arms)), np.empty(rows)
+        best, value = np.empty(self.visits.shape), np.empty(len(self.visits))
+        self._share_out(lambda cut: self._solve(cut, want, target, best, value), workers)
+        return best, value
+
+    def losses(self, workers: int | None) -> Float:
+        """E[max_j rate_j - rate_arm], shape (N, K)."""
+        wrong = ~((self.conversions >= 0) & (self.conversions <= self.visits) & (self.visits < np.inf))
+        if wrong.any():
+            self._complain(int(wrong.argmax()))
+        loss = np.empty(self.visits.shape)
+        a, b = self.conversions + self.prior[..., 0], self.visits - self.conversions + self.prior[..., 1]
+
+        def solve(cut: slice) -> None:
+            error = np.empty(len(a[cut]))
+            _panels.best_rows(a[cut], b[cut], np.empty_like(a[cut]), loss[cut], error)
+            _warn(error)
+
+        self._share_out(solve, workers)
+        return loss
+
+    def _share_out(self, solve: Callable[[slice], None], workers: int | None) -> None:
+        """Let threads, if any, solve slices of whole blocks of rows."""
+        rows = len(self.visits)
         if workers is not None and not workers >= 1:
             raise ValueError(f"workers is {workers}; expected None or a number of threads, at least 1")
         if workers is None or workers == 1 or rows <= BLOCK:
-            self._solve(slice(0, rows), want, target, best, value)
-        else:
-            share = -(-rows // (workers * BLOCK)) * BLOCK
-            cuts = [slice(low, low + share) for low in range(0, rows, share)]
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda cut: self._solve(cut, want, target, best, value), cuts))
-        return best, value
+            solve(slice(0, rows))
+            return
+        share = -(-rows // (workers * BLOCK)) * BLOCK
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(solve, [slice(low, low + share) for low in range(0, rows, share)]))
 
     def _solve(self, cut: slice, want: int, target: float, best: Float, value: Float) -> None:
         s, v = self.conversions[cut], self.visits[cut]
@@ -299,14 +320,6 @@ class _Rows:
         if done == _grid.INCOMPLETE:
             _repair(s, v, p, want, target, best[cut], value[cut], status)
 
-    def losses(self, workers: int | None) -> Float:
-        """E[max_j rate_j - rate_arm], shape (N, K)."""
-        best, loss, error = np.empty(self.visits.shape), np.empty(self.visits.shape), np.empty(len(self.visits))
-        a, b = self.conversions + self.prior[..., 0], self.visits - self.conversions + self.prior[..., 1]
-        _panels.best_rows(a, b, best, loss, error)
-        _warn(error)
-        return loss
-
     def _complain(self, flat: int) -> NoReturn:
         """Say what is wrong with the count at this place of the flattened arrays."""
         where = [int(i) for i in np.unravel_index(flat, self.shape)]
@@ -317,9 +330,11 @@ class _Rows:
 
 
 def _on_grid(
-    s: Float, v: Float, p: Float, want: int, target: float, fineness: float, best: Float, value: Float, status: Float
+    s: Float, v: Float, p: Float, want: int, target: float, fineness: float, best: Float, value: Float, status: Count
 ) -> int:
     rows, arms = v.shape
+    if rows == 0:
+        return -1
     size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
     room = getattr(_local, "room", {}).get((arms, size)) or _room(arms, size)
     strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
@@ -328,7 +343,7 @@ def _on_grid(
     return int(_grid.KERNELS[want](*flat, arms, target, fineness, _grid.tables(), *room, *outputs))
 
 
-def _room(arms: int, size: int) -> tuple[Float, NDArray[np.intp]]:
+def _room(arms: int, size: int) -> tuple[Float, Count]:
     """Room to work in, remembered by each thread for the shapes it meets, while it is small."""
     room = _grid.scratch(arms, size)
     if room[0].size < 1 << 18:
@@ -339,9 +354,7 @@ def _room(arms: int, size: int) -> tuple[Float, NDArray[np.intp]]:
     return room
 
 
-def _repair(
-    s: Float, v: Float, p: Float, want: int, target: float, best: Float, value: Float, status: NDArray[np.intp]
-) -> None:
+def _repair(s: Float, v: Float, p: Float, want: int, target: float, best: Float, value: Float, status: Count) -> None:
     """Do again what the grid could not: on a finer one where its sum over arms was off, then on panels."""
     rows = np.flatnonzero(status == _grid.BAD_WEIGHTS + _grid.BAD_VALUE)
     if rows.size:
@@ -352,7 +365,7 @@ def _repair(
     a, b = s + p[..., 0], v - s + p[..., 1]
     rows = np.flatnonzero(status & _grid.BAD_WEIGHTS)
     if rows.size:
-        again_best, loss, error = np.empty((rows.size, v.shape[1])), np.empty((rows.size, v.shape[1])), np.empty(rows.size)
+        again_best, loss, error = np.empty_like(v[rows]), np.empty_like(v[rows]), np.empty(rows.size)
         _panels.best_rows(a[rows], b[rows], again_best, loss, error)
         best[rows] = again_best
         _warn(error)

@@ -1,0 +1,194 @@
+"""What goes in and out of the posterior functions, and what they need of the machine."""
+
+import os
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from bandit_env.stats import _panels
+from bandit_env.stats.posterior import (
+    PosteriorAccuracyWarning,
+    expected_loss,
+    potential_value_remaining,
+    probability_beats,
+    probability_best,
+    value_remaining_below,
+    weights_and_value_remaining,
+)
+
+FUNCTIONS = [
+    probability_best,
+    probability_beats,
+    value_remaining_below,
+    potential_value_remaining,
+    weights_and_value_remaining,
+    expected_loss,
+]
+EVERY = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("conversions", "visits", "prior", "message"),
+    [
+        ([[3, 4], [7, 2]], [[9, 9], [5, 9]], (1, 1), r"conversions\[1, 0\] is 7\.0; expected .* visits\[1, 0\] = 5\.0"),
+        ([3, -1], [9, 9], (1, 1), r"conversions\[1\] is -1\.0"),
+        ([3, 0], [9, -2], (1, 1), r"visits\[1\] is -2\.0; expected a finite number, at least 0"),
+        ([3, np.nan], [9, 9], (1, 1), r"conversions\[1\] is nan"),
+        ([3, 1], [9, np.inf], (1, 1), r"visits\[1\] is inf"),
+        ([3, 1], [np.nan, 9], (1, 1), r"visits\[0\] is nan"),
+        ([1, 2, 3], [4, 5], (1, 1), r"conversions \(3,\), visits \(2,\) and prior \(\) do not broadcast"),
+        ([1, 2], [4, 5], [(1, 1)] * 3, r"do not broadcast"),
+        ([1], [4], (1, 1), r"shape \(1,\); expected \(\.\.\., K\), K at least 2"),
+        (1, 4, (1, 1), r"shape \(\); expected \(\.\.\., K\), K at least 2"),
+        ([1, 2], [4, 5], (0, 1), r"prior\[0\] is 0\.0; expected a positive finite number"),
+        ([1, 2], [4, 5], [(1, 1), (1, -3)], r"prior\[1, 1\] is -3\.0"),
+        ([1, 2], [4, 5], (1, np.nan), r"prior\[1\] is nan"),
+        ([1, 2], [4, 5], (1, 1, 1), r"prior has shape \(3,\); expected \(2,\) or \(\.\.\., K, 2\)"),
+    ],
+)
+def test_bad_input_is_named(function, conversions, visits, prior, message):
+    with pytest.raises(ValueError, match=message):
+        function(conversions, visits, prior=prior)
+
+
+@pytest.mark.parametrize("threshold", [-0.01, np.nan, np.inf])
+def test_bad_thresholds(threshold):
+    for function in (value_remaining_below, weights_and_value_remaining):
+        with pytest.raises(ValueError, match="threshold is"):
+            function([1, 2], [3, 4], threshold)
+
+
+@pytest.mark.parametrize("quantile", [0, 1, -0.5, np.nan])
+def test_bad_quantiles(quantile):
+    with pytest.raises(ValueError, match=r"quantile is .* between 0 and 1"):
+        potential_value_remaining([1, 2], [3, 4], quantile)
+
+
+def test_bad_control_and_workers():
+    with pytest.raises(ValueError, match="control is 2; expected an arm's index, from -2 to 1"):
+        probability_beats([1, 2], [3, 4], control=2)
+    with pytest.raises(ValueError, match="workers is 0"):
+        probability_best([1, 2], [3, 4], workers=0)
+
+
+@EVERY
+def test_leading_axes_and_dtypes(function):
+    conversions, visits = np.arange(24).reshape(2, 3, 4), np.full(4, 100)
+    result = function(conversions, visits)
+    for cast in (np.int32, np.float32, np.float64):
+        again = function(conversions.astype(cast), visits.astype(cast))
+        for one, other in zip(np.atleast_1d(result), np.atleast_1d(again)):
+            assert np.array_equal(one, other)
+    parts = result if isinstance(result, tuple) else (result,)
+    for part in parts:
+        assert part.dtype == np.float64
+        assert part.shape in ((2, 3, 4), (2, 3))
+    single = function(conversions[1, 2], visits)
+    singles = single if isinstance(single, tuple) else (single,)
+    for part, one in zip(parts, singles):
+        assert np.array_equal(part[1, 2], one)
+
+
+@EVERY
+def test_no_rows_is_no_rows(function):
+    result = function(np.zeros((0, 3)), np.zeros((0, 3)))
+    for part in result if isinstance(result, tuple) else (result,):
+        assert part.shape[0] == 0
+
+
+@EVERY
+def test_input_is_left_alone(function):
+    conversions, visits = np.array([[4.0, 5.0]]), np.array([[50.0, 40.0]])
+    function(conversions, visits)
+    assert (conversions == [[4, 5]]).all()
+    assert (visits == [[50, 40]]).all()
+
+
+@EVERY
+def test_priors_add_to_the_counts(function):
+    plain = function([4, 9], [50, 60], prior=(1, 1))
+    per_arm = function([3, 7], [40, 45], prior=[(2, 10), (3, 14)])
+    per_row = function([[3, 7]], [[40, 45]], prior=[[(2, 10), (3, 14)]])
+    for one, other, third in zip(np.atleast_1d(plain), np.atleast_1d(per_arm), np.atleast_1d(per_row)):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+        np.testing.assert_allclose(np.squeeze(third), other, rtol=1e-13)
+
+
+def test_priors_differ_by_row():
+    prior = np.array([[(1, 1), (1, 1)], [(0.5, 0.5), (0.5, 0.5)]])
+    best = probability_best([[4, 9]] * 2, [[50, 60]] * 2, prior=prior)
+    assert (best[0] == probability_best([4, 9], [50, 60])).all()
+    assert (best[1] == probability_best([4, 9], [50, 60], prior=(0.5, 0.5))).all()
+
+
+def test_weighted_counts_need_not_be_whole():
+    between = probability_best([4.5, 9], [50, 60])[0]
+    assert probability_best([4, 9], [50, 60])[0] < between < probability_best([5, 9], [50, 60])[0]
+
+
+def rows(count):
+    rng = np.random.default_rng(11)
+    visits = rng.integers(200, 2000, (count, 3))
+    return rng.binomial(visits, [0.04, 0.05, 0.045]), visits
+
+
+def test_threads_give_the_same_bits():
+    conversions, visits = rows(4100)
+    best, below = weights_and_value_remaining(conversions, visits)
+    for workers in (1, 2, 3):
+        again, below_again = weights_and_value_remaining(conversions, visits, workers=workers)
+        assert (again == best).all()
+        assert (below_again == below).all()
+
+
+def test_two_threads_may_call_at_once():
+    conversions, visits = rows(600)
+    expected = probability_best(conversions, visits)
+    with ThreadPoolExecutor(2) as pool:
+        for result in pool.map(lambda _: probability_best(conversions, visits), range(8)):
+            assert (result == expected).all()
+
+
+def test_a_failed_check_warns(monkeypatch):
+    def spoiled(a, b, best, loss, error):
+        best[:], loss[:], error[:] = 0.5, 0.1, 1e-6
+
+    monkeypatch.setattr(_panels, "best_rows", spoiled)
+    with pytest.warns(PosteriorAccuracyWarning, match=r"1 posteriors may be off by up to 1\.0e-06"):
+        expected_loss([1, 2], [3, 4])
+
+
+def test_ordinary_and_extreme_rows_do_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weights_and_value_remaining([[0, 0], [10**9, 5], [3, 10**8]], [[0, 0], [10**9, 10], [10, 10**9]])
+
+
+def test_importing_the_package_does_not_import_numba():
+    code = "import sys, bandit_env, bandit_env.stats; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_compiled_code_is_kept_between_processes(tmp_path):
+    # an installation that cannot be written to: Numba then keeps its files where NUMBA_CACHE_DIR says
+    code = (
+        "import sys, time; from bandit_env.stats import posterior, _grid; t = time.process_time();"
+        "posterior.weights_and_value_remaining([1, 2], [30, 40]); print(time.process_time() - t);"
+        "print(sum(_grid.KERNELS[_grid.VALUE].stats.cache_hits.values()))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    seconds, hits = [], []
+    for _ in range(2):
+        out = subprocess.run(
+            [sys.executable, "-c", code], check=True, timeout=110, env=environment, capture_output=True
+        )
+        spent, hit = out.stdout.split()
+        seconds.append(float(spent))
+        hits.append(int(hit))
+    assert hits == [0, 1]
+    assert seconds[1] < 0.5 * seconds[0]
