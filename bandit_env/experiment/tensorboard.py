@@ -8,18 +8,17 @@ files of a folder, and a curve that is there twice runs backwards. docs/tensorbo
 import io
 import json
 import math
-import re
 import struct
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bandit_env.experiment import series
+from bandit_env.experiment import series, tags
 from bandit_env.experiment.chunk import write_atomically
 from bandit_env.experiment.results import Cell, Run, Trace
 
@@ -40,93 +39,6 @@ PROGRESS, RESULTS = (
     ".results",
 )  # ends of event files' names: while a run goes on, and when it is over
 RUN_FOLDER = "figures"  # the "run", in TensorBoard's sense, that holds what belongs to no single cell
-
-
-class Tag(NamedTuple):
-    """What is written under a tag: its unit and how it is worked out. `<...>` stands for what varies."""
-
-    name: str
-    unit: str
-    formula: str
-
-
-PROGRESS_TAGS = (
-    Tag("progress/stopping_day", "days", "mean stopping day of the replications finished so far"),
-    Tag("progress/regret", "conversions", "mean regret of the replications finished so far"),
-    Tag("progress/correct", "share", "share of the replications finished so far that declared a best arm"),
-)
-CURVE_TAGS = (
-    Tag(
-        "regret/cumulative",
-        "conversions",
-        "mean over all replications of the regret so far: the sum over visits of best rate less rate of the arm "
-        "served; a stopped experiment keeps its own",
-    ),
-    Tag("regret/cumulative_lower", "conversions", "regret/cumulative less 1.96 standard errors"),
-    Tag("regret/cumulative_upper", "conversions", "regret/cumulative plus 1.96 standard errors"),
-    Tag(
-        "regret/daily",
-        "conversions",
-        "mean over all replications of the day's regret; 0 after an experiment's stop",
-    ),
-    Tag("experiments/running", "share", "replications that the day was served in, over all replications"),
-    Tag(
-        "traffic/best_arm",
-        "share",
-        "mean over those running of the share of the day's visits on the best arms",
-    ),
-    Tag(
-        "posterior/value_remaining",
-        "relative rate",
-        "mean over those running, of the first 1,000 replications, of the potential value remaining as the day began: "
-        "the posterior's 95 % quantile of (best rate - champion's rate) / champion's rate; on a grid of days",
-    ),
-)
-TRACE_TAGS = (
-    Tag("trace/<replication>/weight/arm_<k>", "share", "serving weight of arm k on the day, in one experiment"),
-    Tag(
-        "trace/<replication>/probability_best/arm_<k>",
-        "probability",
-        "P(arm k is best) given all data as the day began",
-    ),
-)
-FINAL_TAGS = (
-    Tag("final/stopping_day", "days", "mean stopping day"),
-    Tag("final/stopping_day_median", "days", "median stopping day"),
-    Tag("final/correct", "share", "share of replications that declare a best arm"),
-    Tag("final/regret", "conversions", "mean regret until the stop"),
-    Tag("final/days_saved", "days", "days of the classical test less final/stopping_day"),
-    Tag(
-        "final/conversions_saved",
-        "conversions",
-        "classical visits x (best rate - mean rate), less final/regret",
-    ),
-)
-DISTRIBUTION_TAGS = (
-    Tag("distribution/stopping_day", "days", "stopping day of each replication"),
-    Tag("distribution/regret", "conversions", "regret of each replication until its stop"),
-    Tag("distribution/conversions_saved", "conversions", "conversions saved of each replication"),
-    Tag(
-        "distribution/best_arm_share",
-        "share",
-        "share of a replication's visits, first day to last, on the best arms",
-    ),
-)
-TEXT_TAGS = (
-    Tag("setup/parameters", "JSON", "a cell's scenario and agent, with defaults filled in"),
-    Tag("setup/configuration", "JSON", "the resolved experiment file"),
-    Tag("results/table", "table", "the run's summary.csv"),
-)
-IMAGE_TAGS = (Tag("figures/<name>", "image", "the figures, as in the run's folder `figures`"),)
-
-SUMMARY_COLUMNS = {  # final/* tag: column of the summary
-    "final/stopping_day": "mean_day",
-    "final/stopping_day_median": "median_day",
-    "final/correct": "correct",
-    "final/regret": "regret",
-    "final/days_saved": "days_saved",
-    "final/conversions_saved": "conversions_saved",
-}
 
 
 class Progress:
@@ -225,7 +137,7 @@ def run_events(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes]) -> 
 
 def final_values(row: Mapping[Any, Any]) -> dict[str, float]:
     """The `final/*` scalars of a cell; what does not exist without a classical test is left out."""
-    values = {tag: float(row[column]) for tag, column in SUMMARY_COLUMNS.items()}
+    values = {tag: float(row[column]) for tag, column in tags.SUMMARY_COLUMNS.items()}
     return {tag: value for tag, value in values.items() if math.isfinite(value)}
 
 
@@ -326,14 +238,14 @@ def _histogram(tag: str, values: series.Floats) -> "Summary":
         counts, edges = np.append(np.zeros(buckets - 1), values.size), np.full(buckets + 1, low)
     tensor = tensor_util.make_tensor_proto(np.stack([edges[:-1], edges[1:], counts], axis=1), dtype=np.float64)
     summary = Summary()
-    summary.value.add(tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, _description(tag)))
+    summary.value.add(tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, tags.description(tag)))
     return summary
 
 
 def _text(tag: str, markdown: str) -> "Summary":
     from tensorboard.plugins.text import summary_v2
 
-    return summary_v2.text_pb(tag, markdown, description=_description(tag))
+    return summary_v2.text_pb(tag, markdown, description=tags.description(tag))
 
 
 def _image(tag: str, png: bytes) -> "Summary":
@@ -410,7 +322,7 @@ def _hparams_page(cells: Sequence[Mapping[str, bool | float | str]]) -> "Summary
             display_name=f"{tag.name.removeprefix('final/').replace('_', ' ')} ({tag.unit})",
             description=tag.formula,
         )
-        for tag in FINAL_TAGS
+        for tag in tags.FINAL_TAGS
     ]
     page = api_pb2.Experiment(hparam_infos=infos, metric_infos=metrics, time_created_secs=time.time())
     return _hparams(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=page))
@@ -434,18 +346,9 @@ def _describe(events: Iterable["Event"]) -> None:
         for value in event.summary.value:
             if value.HasField("simple_value") and value.tag not in seen:
                 seen.add(value.tag)
-                value.metadata.summary_description = _description(value.tag)
+                value.metadata.summary_description = tags.description(value.tag)
                 value.metadata.plugin_data.plugin_name = "scalars"
                 value.metadata.data_class = DATA_CLASS_SCALAR  # or the data server drops the description
-
-
-def _description(tag: str) -> str:
-    """A tag's unit and formula, from the tables above."""
-    pattern = re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+/", "trace/<replication>/", tag))
-    for known in (*CURVE_TAGS, *TRACE_TAGS, *FINAL_TAGS, *DISTRIBUTION_TAGS, *TEXT_TAGS):
-        if known.name == pattern:
-            return f"In {known.unit}: {known.formula}."
-    raise KeyError(tag)
 
 
 def _code(data: Any) -> str:

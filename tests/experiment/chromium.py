@@ -78,7 +78,7 @@ class Browser:
         """The value of a script in the page."""
         return self._send("POST", "/execute/sync", {"script": script, "args": []})
 
-    def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
+    def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """The page's text and images, once they are as wanted, or when the time is over."""
         end = time.monotonic() + seconds
         while True:

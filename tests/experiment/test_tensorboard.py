@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import samples
 
-from bandit_env.experiment import series, tensorboard
+from bandit_env.experiment import series, tags, tensorboard
 from bandit_env.experiment.results import Classical
 from bandit_env.experiment.summary import summarise
 
@@ -142,8 +142,8 @@ def test_final_values_are_the_summary(folder):
 
 def test_without_a_classical_test_savings_are_left_out(folder):
     write(samples.cell(directory=folder, drawn=True))
-    tags = read(folder).Tags()
-    assert not {tag for tag in tags["scalars"] + tags["tensors"] if "saved" in tag}
+    found = read(folder).Tags()
+    assert not {tag for tag in found["scalars"] + found["tensors"] if "saved" in tag}
 
 
 def test_histograms_count_every_replication(folder):
@@ -203,7 +203,7 @@ def test_hparams_hold_one_finished_row_per_cell(tmp_path):
         read(tmp_path / "figures").SummaryMetadata(metadata.EXPERIMENT_TAG).plugin_data.content
     )
     metrics = {info.name.tag for info in page.metric_infos}
-    assert metrics == set(tensorboard.SUMMARY_COLUMNS)
+    assert metrics == set(tags.SUMMARY_COLUMNS)
     assert metrics <= set(scalars(cells[0].directory))
     assert {info.name for info in page.hparam_infos} == set(start.hparams)
     assert [info.name for info in page.hparam_infos if info.differs] == ["agent"]
@@ -215,17 +215,17 @@ def test_custom_scalars_find_their_lines(folder):
     write(samples.cell((0.1, 0.2, 0.3), directory=folder, traces=2))
     events = read(folder)
     layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
-    tags = events.Tags()["scalars"]
+    written = events.Tags()["scalars"]
     found = []
     for category in layout.category:
         for chart in category.chart:
             for line in chart.margin.series:
-                assert {line.value, line.lower, line.upper} <= set(tags)
+                assert {line.value, line.lower, line.upper} <= set(written)
             for pattern in chart.multiline.tag:
-                matches = [tag for tag in tags if re.match(pattern, tag)]
+                matches = [tag for tag in written if re.match(pattern, tag)]
                 assert len(matches) == 3
                 found += matches
-    assert sorted(found) == sorted(tag for tag in tags if tag.startswith("trace/"))
+    assert sorted(found) == sorted(tag for tag in written if tag.startswith("trace/"))
 
 
 def test_text_and_images(folder):
@@ -277,8 +277,8 @@ def test_each_tag_is_documented_and_each_documented_tag_is_written(folder):
     run = write(samples.cell(directory=folder), {"regret": PNG})
     written = set()
     for place in (folder, run.directory / "figures"):
-        tags = read(place).Tags()
-        written |= {*tags["scalars"], *tags["tensors"]}
+        found = read(place).Tags()
+        written |= {*found["scalars"], *found["tensors"]}
     shapes = {re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+", "trace/<replication>", tag)) for tag in written}
     shapes = {re.sub("^figures/.*", "figures/<name>", tag) for tag in shapes}
     documented = {}
@@ -286,7 +286,7 @@ def test_each_tag_is_documented_and_each_documented_tag_is_written(folder):
         if found := re.match(r"\| `(.+?)` \| (.+?) \| (.+?) \|$", line):
             documented[found[1]] = found[2], found[3]
     assert {tag for tag in shapes if not tag.startswith(("_hparams_/", "custom_scalars__"))} == set(documented)
-    known = [tag for name, tags in vars(tensorboard).items() if name.endswith("_TAGS") for tag in tags]
+    known = [tag for name, group in vars(tags).items() if name.endswith("_TAGS") for tag in group]
     assert {tag.name: (tag.unit, tag.formula) for tag in known} == documented
 
 

@@ -1,0 +1,104 @@
+"""Every tag that TensorBoard shows: its unit, and how it is worked out. docs/tensorboard.md holds the same tables."""
+
+import re
+from typing import NamedTuple
+
+
+class Tag(NamedTuple):
+    """What is written under a tag: its unit and how it is worked out. `<...>` stands for what varies."""
+
+    name: str
+    unit: str
+    formula: str
+
+
+PROGRESS_TAGS = (
+    Tag("progress/stopping_day", "days", "mean stopping day of the replications finished so far"),
+    Tag("progress/regret", "conversions", "mean regret of the replications finished so far"),
+    Tag("progress/correct", "share", "share of the replications finished so far that declared a best arm"),
+)
+CURVE_TAGS = (
+    Tag(
+        "regret/cumulative",
+        "conversions",
+        "mean over all replications of the regret so far: the sum over visits of best rate less rate of the arm "
+        "served; a stopped experiment keeps its own",
+    ),
+    Tag("regret/cumulative_lower", "conversions", "regret/cumulative less 1.96 standard errors"),
+    Tag("regret/cumulative_upper", "conversions", "regret/cumulative plus 1.96 standard errors"),
+    Tag(
+        "regret/daily",
+        "conversions",
+        "mean over all replications of the day's regret; 0 after an experiment's stop",
+    ),
+    Tag("experiments/running", "share", "replications that the day was served in, over all replications"),
+    Tag(
+        "traffic/best_arm",
+        "share",
+        "mean over those running of the share of the day's visits on the best arms",
+    ),
+    Tag(
+        "posterior/value_remaining",
+        "relative rate",
+        "mean over those running, of the first 1,000 replications, of the potential value remaining as the day began: "
+        "the posterior's 95 % quantile of (best rate - champion's rate) / champion's rate; on a grid of days",
+    ),
+)
+TRACE_TAGS = (
+    Tag("trace/<replication>/weight/arm_<k>", "share", "serving weight of arm k on the day, in one experiment"),
+    Tag(
+        "trace/<replication>/probability_best/arm_<k>",
+        "probability",
+        "P(arm k is best) given all data as the day began",
+    ),
+)
+FINAL_TAGS = (  # in the order of the hparams page, which shows the first five until asked for more
+    Tag("final/stopping_day", "days", "mean stopping day"),
+    Tag("final/stopping_day_median", "days", "median stopping day"),
+    Tag("final/correct", "share", "share of replications that declare a best arm"),
+    Tag("final/regret", "conversions", "mean regret until the stop"),
+    Tag(
+        "final/conversions_saved",
+        "conversions",
+        "classical visits x (best rate - mean rate), less final/regret",
+    ),
+    Tag("final/days_saved", "days", "days of the classical test less final/stopping_day"),
+)
+DISTRIBUTION_TAGS = (
+    Tag("distribution/stopping_day", "days", "stopping day of each replication"),
+    Tag("distribution/regret", "conversions", "regret of each replication until its stop"),
+    Tag("distribution/conversions_saved", "conversions", "conversions saved of each replication"),
+    Tag(
+        "distribution/best_arm_share",
+        "share",
+        "share of a replication's visits, first day to last, on the best arms",
+    ),
+)
+TEXT_TAGS = (
+    Tag("setup/parameters", "JSON", "a cell's scenario and agent, with defaults filled in"),
+    Tag("setup/configuration", "JSON", "the resolved experiment file"),
+    Tag("results/table", "table", "the run's summary.csv"),
+)
+IMAGE_TAGS = (Tag("figures/<name>", "image", "the figures, as in the run's folder `figures`"),)
+
+SUMMARY_COLUMNS = {  # final/* tag: column of the summary
+    "final/stopping_day": "mean_day",
+    "final/stopping_day_median": "median_day",
+    "final/correct": "correct",
+    "final/regret": "regret",
+    "final/days_saved": "days_saved",
+    "final/conversions_saved": "conversions_saved",
+}
+
+
+def description(tag: str) -> str:
+    """What TensorBoard says beside a chart: the unit and the formula.
+
+    Raises:
+        KeyError: no such tag.
+    """
+    pattern = re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+/", "trace/<replication>/", tag))
+    for known in (*CURVE_TAGS, *TRACE_TAGS, *FINAL_TAGS, *DISTRIBUTION_TAGS, *TEXT_TAGS):
+        if known.name == pattern:
+            return f"In {known.unit}: {known.formula}."
+    raise KeyError(tag)
