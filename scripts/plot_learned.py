@@ -5,6 +5,7 @@ The curves are the .csv files that the training scripts write, kept in docs/lear
 
 from pathlib import Path
 
+import gymnasium as gym
 import matplotlib
 import numpy as np
 
@@ -12,8 +13,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 import agents
+import bandit_env  # noqa: F401 (registers the environments)
 from agents.policy import Policy
-from bandit_env.experiment import run
 from bandit_env.stats.posterior import probability_best
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -74,17 +75,21 @@ def learning_curves() -> None:
 
 
 def when_it_stops() -> None:
-    """Stopping days with a cost per day, and the P(best) and the visits' day at which the policy stops."""
-    player = {"name": "learned", "path": "daily-cost", "prior": [4, 96]}
-    world = {**DAILY, "min_days": 1, "cost_per_day": 0.05}
-    rows = run(world, {"learned": player}, 20_000, seed=1, executor=1, traces=0).cells[0].episodes
+    """Stopping days with a cost per day, and the P(best) of the leading arm at the stop."""
+    size, world = 20_000, {**DAILY, "min_days": 1, "cost_per_day": 0.05}
+    envs = gym.make_vec("bandit_env/DailyTraffic-v0", num_envs=size, autoreset_mode="Disabled", **world)
+    agent = agents.make("learned", path="daily-cost", prior=[4, 96])
+    agent.reset(envs.unwrapped.task, size, np.random.default_rng(0))
+    observation, _ = envs.reset(seed=1)
+    ended = np.zeros(size, bool)
+    while not ended.all():
+        observation, _, ended, _, _ = envs.step(agent.act(observation, np.arange(size)))
+    day = observation["day"][:, 0]  # of an ended experiment: the day of its stop
+    best = probability_best(observation["conversions"], observation["visits"], prior=(4, 96)).max(axis=1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    left.hist(rows["stopping_day"], bins=np.arange(0.5, 61.5), color="C0")
-    left.set(xlabel="stopping day", ylabel="experiments of 20,000")
-    visits = np.column_stack([rows["visits_0"], rows["visits_1"]]).astype(float)
-    conversions = np.column_stack([rows["conversions_0"], rows["conversions_1"]]).astype(float)
-    best = probability_best(conversions, visits, prior=(4, 96)).max(axis=1)
-    right.scatter(rows["stopping_day"][:4000], best[:4000], s=3, alpha=0.4, color="C0")
+    left.hist(day, bins=np.arange(0.5, 61.5), color="C0")
+    left.set(xlabel="stopping day", ylabel=f"experiments of {size:,}")
+    right.scatter(day[:4000], best[:4000], s=3, alpha=0.4, color="C0")
     right.set(xlabel="stopping day", ylabel="P(best) of the leading arm at the stop", ylim=(0.48, 1.01))
     _save(figure, "learned_stopping")
 
@@ -96,7 +101,6 @@ def _save(figure: plt.Figure, name: str) -> None:
 
 
 def main() -> None:
-    assert "learned" in agents.available()
     weights_against_probability_best()
     unequal_visits()
     learning_curves()
