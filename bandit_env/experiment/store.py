@@ -20,7 +20,7 @@ from bandit_env.experiment.errors import ExperimentError, StorageError
 from bandit_env.experiment.results import Cell, Classical
 from bandit_env.experiment.runner import CellPlan, Part
 
-ROW_GROUP = 50  # chunks in a row group of the joined file
+ROW_GROUP = 20  # chunks in a row group of the joined file
 MAY_GROW = "replications"
 
 

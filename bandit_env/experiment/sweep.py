@@ -19,8 +19,8 @@ from bandit_env.experiment.results import Cell, Run
 from bandit_env.experiment.runner import CellPlan, Part, batches_chunks, play
 from bandit_env.experiment.store import FolderStore, MemoryStore
 
-CHUNKS_AT_ONCE = 16  # played side by side, at the most: more gains little speed and costs memory
-JOBS_PER_WORKER = 2  # at the least, where there are chunks enough: so that workers end at about the same time
+CHUNKS_AT_ONCE = 32  # played side by side, at the most: more gains little speed, costs memory and is saved less often
+JOBS_PER_WORKER = 2  # at the least, of several, where there are chunks enough: so that they end at about the same time
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,8 @@ def _jobs(experiment: Experiment, store: MemoryStore | FolderStore, wanted: list
         missing = [part for part in wanted if not store.has(folder, part)]
         width = 1
         if batches_chunks(plan.build_agent()):
-            width = min(CHUNKS_AT_ONCE, math.ceil(len(missing) / (JOBS_PER_WORKER * workers)) or 1)
+            sharers = JOBS_PER_WORKER * workers if workers > 1 else 1
+            width = min(CHUNKS_AT_ONCE, math.ceil(len(missing) / sharers) or 1)
         for group in _batched(missing, width):
             yield Job(cell, plan, group)
 

@@ -3,6 +3,7 @@
 Every file either runs or ends in one message with exit status 2: no traceback, no hang, nothing left behind.
 """
 
+import copy
 import datetime
 import json
 import math
@@ -102,7 +103,7 @@ ODD = st.one_of(
 @st.composite
 def broken(draw):
     """A file with one to three things changed: keys removed, misspelt or added, values that cannot be, text cut."""
-    table = draw(files())
+    table = copy.deepcopy(draw(files()))  # a strategy's values are shared
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.sampled_from(list(places(table))))
         keys = list(at) if isinstance(at, dict) else list(range(len(at)))
@@ -113,9 +114,11 @@ def broken(draw):
         elif change == "misspell" and isinstance(key, str):
             at[key + draw(st.sampled_from(["s", "_", "X"]))] = at.pop(key)
         elif change == "add" and isinstance(at, dict):
-            at[draw(st.sampled_from(["rates", "name", "sweep", "object", "stopping", "classical", "x"]))] = draw(ODD)
+            at[draw(st.sampled_from(["rates", "name", "sweep", "object", "stopping", "classical", "x"]))] = (
+                copy.deepcopy(draw(ODD))
+            )
         else:
-            at[key] = draw(ODD)
+            at[key] = copy.deepcopy(draw(ODD))
         if not table:
             break
     text = "".join(f"{quoted(key)} = {toml(value)}\n" for key, value in table.items())
