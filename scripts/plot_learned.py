@@ -51,7 +51,7 @@ def unequal_visits() -> None:
         axes.plot(best, policy.weights(scores)[:, 0], color=color, label=f"{share:.0%} of the visits so far")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="Thompson sampling")
     axes.set(xlabel="P(arm is the best)", ylabel="share of the traffic on day 16", xlim=(0, 1), ylim=(-0.02, 1.02))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     _save(figure, "learned_weights_unequal")
 
 
@@ -67,6 +67,8 @@ def learning_curves() -> None:
     figure, panels = plt.subplots(1, len(files), figsize=(3.4 * len(files), 3.2), layout="constrained")
     for axes, file in zip(np.atleast_1d(panels), files, strict=True):
         curve = np.loadtxt(file, delimiter=",")
+        if len(curve) > 100:  # PPO writes each iteration's own episodes: mean of 25 iterations
+            curve = np.stack([np.convolve(column, np.full(25, 1 / 25), "valid") for column in curve.T], axis=1)
         for column, label in enumerate(labels[file.stem]):
             axes.plot(curve[:, 0], curve[:, 2 + column] / curve[-10:, 2 + column].min(), label=label)
         axes.set(title=file.stem, xlabel="iteration", ylim=(0.98, 1.3), ylabel="cost / its best at the end")
