@@ -112,7 +112,7 @@ def median_ratio(pairs: Iterable[tuple[float, float]]) -> float:
 
 def floors(quick: bool, repeat: int) -> Iterable[Line]:
     """The whole run against the floor, for two arms and for six; and how much of it is the posterior."""
-    for rates, replications in ((TWO_ARMS, 16_000), (SIX_ARMS, 4_000)):
+    for rates, replications in ((TWO_ARMS, 32_000), (SIX_ARMS, 4_000)):
         thing, draw = experiment(rates, replications // (4 if quick else 1)), floor(rates)
         per_update(experiment(rates, 100))
         pairs = [(per_update(thing), statistics.median(draw() for _ in range(9))) for _ in range(repeat)]
