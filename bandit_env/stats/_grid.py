@@ -40,6 +40,7 @@ SOFT = 24  # nodes that the taper may touch
 TAILS = 6  # levels of the continued fraction for small distribution functions
 SMALL = 1e-4  # what counts as small
 SPACING = 0.47  # of the narrowest standard deviation: see `posterior`, error analysis
+FAR = 8.0  # nodes that the champion's density may move; further off, errors of tapered arms come to count
 BEYOND = 96  # nodes that the champion's density may extend above the window
 
 WEIGHTS, VALUE, QUANTILE = 0, 1, 2  # what is wanted
@@ -583,6 +584,7 @@ def _rows_kernel(want: int) -> Any:
                         arm, at_, spot = _champions(w, size, arms, nodes, group, grid, champion, at_plan)
                         if want == VALUE:
                             answer, bad = _below(w, spread(target), arm, nodes, grid, at_, spot)
+                            bad = bad + select(less(FAR * step, vlog1p(spread(target))), spread(1.0), spread(0.0))
                         else:
                             best_ = load(w, spot + 9 * WIDTH)
                             answer, bad = _quantile(w, target, best_, arm, nodes, grid, at_, spot)

@@ -118,12 +118,13 @@ def probability_beats(
     arms = rows.shape[-1]
     if not -arms <= index(control) < arms:
         raise ValueError(f"control is {control}; expected an arm's index, from {-arms} to {arms - 1}")
+    rows.check()
     control %= arms
     others = [arm for arm in range(arms) if arm != control]
     pairs = np.array([[control, arm] for arm in others])
     result = np.zeros((len(rows.visits), arms))
     best, _ = rows.take(pairs).solve(_grid.WEIGHTS, 0.0, workers)
-    result[:, others] = best[:, 1].reshape(-1, arms - 1)
+    result[:, others] = best[:, 1].reshape(len(result), arms - 1)
     return result.reshape(rows.shape)
 
 
@@ -247,8 +248,8 @@ class _Rows:
             s, v, p = self._broadcast(s, v, p)
         if len(self.shape) < 1 or self.shape[-1] < 2:
             raise ValueError(f"conversions and visits have shape {self.shape}; expected (..., K), K at least 2 arms")
-        smallest, largest = (min(p.tolist()), max(p.tolist())) if p.ndim == 1 else (p.min(), p.max())
-        if not 0 < smallest <= largest < np.inf:
+        positive = all(0 < x < np.inf for x in p.tolist()) if p.ndim == 1 else ((p > 0) & (p < np.inf)).all()
+        if not positive:
             where = tuple(int(i) for i in np.argwhere(~((p > 0) & (p < np.inf)))[0])
             raise ValueError(f"prior{list(where)} is {p[where]}; expected a positive finite number")
         arms = self.shape[-1]
@@ -269,6 +270,12 @@ class _Rows:
             p = np.broadcast_to(p, (*(self.shape if p.ndim > 2 else self.shape[-1:]), 2))
         return np.broadcast_to(s, self.shape), np.broadcast_to(v, self.shape), p
 
+    def check(self) -> None:
+        """Complain about the first count that is not one: the grid does so itself, in passing."""
+        wrong = ~((self.conversions >= 0) & (self.conversions <= self.visits) & (self.visits < np.inf))
+        if wrong.any():
+            self._complain(int(wrong.argmax()))
+
     def take(self, arms: Count) -> "_Rows":
         """Rows of some arms of each row: arms of shape (m, k) makes m rows of k arms of every row."""
         prior = np.broadcast_to(self.prior, (len(self.prior), self.shape[-1], 2))
@@ -284,9 +291,7 @@ class _Rows:
 
     def losses(self, workers: int | None) -> Float:
         """E[max_j rate_j - rate_arm], shape (N, K)."""
-        wrong = ~((self.conversions >= 0) & (self.conversions <= self.visits) & (self.visits < np.inf))
-        if wrong.any():
-            self._complain(int(wrong.argmax()))
+        self.check()
         loss = np.empty(self.visits.shape)
         a, b = self.conversions + self.prior[..., 0], self.visits - self.conversions + self.prior[..., 1]
 

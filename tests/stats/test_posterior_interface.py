@@ -31,6 +31,11 @@ FUNCTIONS = [
 EVERY = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 
 
+def parts(result):
+    """The arrays of a result: one function returns two."""
+    return result if isinstance(result, tuple) else (result,)
+
+
 @EVERY
 @pytest.mark.parametrize(
     ("conversions", "visits", "prior", "message"),
@@ -41,7 +46,7 @@ EVERY = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
         ([3, np.nan], [9, 9], (1, 1), r"conversions\[1\] is nan"),
         ([3, 1], [9, np.inf], (1, 1), r"visits\[1\] is inf"),
         ([3, 1], [np.nan, 9], (1, 1), r"visits\[0\] is nan"),
-        ([1, 2, 3], [4, 5], (1, 1), r"conversions \(3,\), visits \(2,\) and prior \(\) do not broadcast"),
+        ([1, 2, 3], [4, 5], (1, 1), r"conversions \(3,\), visits \(2,\) and prior \(2,\) do not broadcast"),
         ([1, 2], [4, 5], [(1, 1)] * 3, r"do not broadcast"),
         ([1], [4], (1, 1), r"shape \(1,\); expected \(\.\.\., K\), K at least 2"),
         (1, 4, (1, 1), r"shape \(\); expected \(\.\.\., K\), K at least 2"),
@@ -82,22 +87,19 @@ def test_leading_axes_and_dtypes(function):
     result = function(conversions, visits)
     for cast in (np.int32, np.float32, np.float64):
         again = function(conversions.astype(cast), visits.astype(cast))
-        for one, other in zip(np.atleast_1d(result), np.atleast_1d(again)):
+        for one, other in zip(parts(result), parts(again)):
             assert np.array_equal(one, other)
-    parts = result if isinstance(result, tuple) else (result,)
-    for part in parts:
+    for part in parts(result):
         assert part.dtype == np.float64
         assert part.shape in ((2, 3, 4), (2, 3))
-    single = function(conversions[1, 2], visits)
-    singles = single if isinstance(single, tuple) else (single,)
-    for part, one in zip(parts, singles):
+    for part, one in zip(parts(result), parts(function(conversions[1, 2], visits))):
         assert np.array_equal(part[1, 2], one)
 
 
 @EVERY
 def test_no_rows_is_no_rows(function):
     result = function(np.zeros((0, 3)), np.zeros((0, 3)))
-    for part in result if isinstance(result, tuple) else (result,):
+    for part in parts(result):
         assert part.shape[0] == 0
 
 
@@ -114,9 +116,9 @@ def test_priors_add_to_the_counts(function):
     plain = function([4, 9], [50, 60], prior=(1, 1))
     per_arm = function([3, 7], [40, 45], prior=[(2, 10), (3, 14)])
     per_row = function([[3, 7]], [[40, 45]], prior=[[(2, 10), (3, 14)]])
-    for one, other, third in zip(np.atleast_1d(plain), np.atleast_1d(per_arm), np.atleast_1d(per_row)):
+    for one, other, third in zip(parts(plain), parts(per_arm), parts(per_row)):
         np.testing.assert_allclose(one, other, rtol=1e-13)
-        np.testing.assert_allclose(np.squeeze(third), other, rtol=1e-13)
+        np.testing.assert_allclose(third[0], other, rtol=1e-13)
 
 
 def test_priors_differ_by_row():
