@@ -57,8 +57,8 @@ def test_the_value_of_the_optimal_agent_is_the_optimal_value():
     "name", ["thompson", "kl-ucb", "bayes-ucb", "ucb1", "gittins", "posterior-index", "epsilon-greedy"]
 )
 def test_no_agent_is_worth_more_than_the_optimal_one(name):
-    value = policy_value(30, policy_of(agents.make(name), 30))
-    assert 15.0 < value < solve(30)[0]
+    value = policy_value(15, policy_of(agents.make(name), 15))
+    assert 7.5 < value < solve(15)[0]
 
 
 def test_a_policy_s_value_by_hand():
@@ -112,7 +112,7 @@ def test_greedy_s_exact_value():
 
 @pytest.mark.parametrize("name", ["bayes-optimal", "thompson"])
 def test_simulated_play_agrees_with_the_exact_value(name):
-    horizon, count = 50, 2000
+    horizon, count = 20, 2000
     rates = np.random.default_rng(1).random((count, 2))
     total = play(agents.make(name), rates, Task(2, 1, max_days=horizon), seed=2).conversions.sum(axis=1)
     exact = policy_value(horizon, policy_of(agents.make(name), horizon)) if name == "thompson" else solve(horizon)[0]

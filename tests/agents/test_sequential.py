@@ -6,6 +6,7 @@ from play import first_action, play
 from scipy import stats
 from scipy.integrate import quad
 
+import agents
 from agents.stopping import (
     ConfidenceSequence,
     GeneralizedLikelihoodRatio,
@@ -233,3 +234,24 @@ def test_glr_stops_at_its_threshold():
     assert decide(GeneralizedLikelihoodRatio(at_threshold * 1.001), conversions, visits) == (1, True)
     assert decide(GeneralizedLikelihoodRatio(at_threshold * 0.999), conversions, visits) == (-1, False)
     assert decide(GeneralizedLikelihoodRatio(), [0, 0], [0, 0]) == (-1, False)
+
+
+@pytest.mark.parametrize(
+    ("allocation", "rule", "valid"),
+    [
+        ("uniform", "mixture-sprt", True),
+        ("uniform", "confidence-sequence", True),
+        ("thompson", "confidence-sequence", True),  # proven for adaptive allocation as well
+        ("uniform", "glr", True),
+        ("uniform", "repeated-test", False),
+        ("uniform", "probability-best", False),
+        ("thompson", "probability-best", False),
+    ],
+)
+def test_always_valid_rules_keep_their_level_and_naive_ones_do_not(allocation, rule, valid):
+    # Equal arms, 100 looks; every claim is false. The naive rules claim a winner in a fifth of all
+    # experiments and more.
+    count = 2000
+    agent = agents.make(allocation, stopping=rule)
+    claimed = play(agent, np.full((count, 2), 0.2), Task(2, 200, max_days=100), seed=0).claims.mean()
+    assert claimed < 0.05 + 4 * np.sqrt(0.05 * 0.95 / count) if valid else claimed > 0.2
