@@ -255,6 +255,7 @@ def _agents(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, 
         where = f"agents[{index}]"
         if "object" in table:  # from Python: an agent as it is
             thing = table["object"]
+            _check_agent(thing, f"{where}: {thing!r}")
             label = table.get("label") or type(thing).__name__
             name = f"{type(thing).__module__}:{type(thing).__qualname__}"
             yield label, thing, {"name": name, **_parameters(thing, {})}
@@ -276,9 +277,13 @@ def _build(name: str, arguments: dict[str, Any], where: str) -> Any:
         agent = plugins.build(AGENTS, "agent", name, arguments)
     except ValueError as error:
         raise ExperimentError(f"{where}: {error}") from error
-    if not callable(getattr(agent, "act", None)) or not callable(getattr(agent, "reset", None)):
-        raise ExperimentError(f"{where}.name: {name!r} is no agent; expected an object with `reset` and `act`")
+    _check_agent(agent, f"{where}.name: {name!r}")
     return agent
+
+
+def _check_agent(agent: Any, what: str) -> None:
+    if not callable(getattr(agent, "act", None)) or not callable(getattr(agent, "reset", None)):
+        raise ExperimentError(f"{what} is no agent; expected an object with `reset` and `act`")
 
 
 def _check_task(plan: CellPlan) -> None:

@@ -236,6 +236,8 @@ def test_broken_files_are_refused_in_one_line_or_run(part, tmp_path, capsys, mon
         ),
         ("scenario = {max_days = -3}\nagents = [{name = 'uniform'}]", "max_days is -3; expected"),
         ("scenario = {}", "agents: missing"),
+        ("scenario = {}\nagents = [{name = 'uniform', object = 1}]", r"agents\[0\]: 1 is no agent"),
+        ("scenario = {}\nagents = [{name = 'os:getcwd'}]", "'os:getcwd' is no agent"),
         ("agents = [{name = 'uniform'}]", "expected one of the keys 'scenario' and 'scenarios', found neither"),
         (
             "scenario = {}\nagents = [{name = 'uniform', sweep = {"
