@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ const visit = node => {
   if (node.shadowRoot) visit(node.shadowRoot);
   node.childNodes.forEach(visit);
 };
-visit(document.body);
+if (document.body) visit(document.body);
 return {text: text.join(' ').replace(/\\s+/g, ' '), images, lines};
 """
 
@@ -82,9 +83,15 @@ class Browser:
         """The page's text and images, once they are as wanted, or when the time is over."""
         end = time.monotonic() + seconds
         while True:
-            page = self.run(COLLECT)
-            if holds(page) or time.monotonic() > end:
-                return page
+            late = time.monotonic() > end
+            try:
+                page = self.run(COLLECT)
+            except urllib.error.HTTPError:  # a page that is busy drawing does not answer scripts
+                if late:
+                    raise
+            else:
+                if late or holds(page):
+                    return page
             time.sleep(0.25)
 
     def screenshot(self, path: Path) -> None:
@@ -98,7 +105,7 @@ class Browser:
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._address + self._session + path, data, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)["value"]
 
 

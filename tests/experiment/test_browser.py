@@ -13,6 +13,7 @@ from bandit_env.experiment import report, results, run
 REASON = chromium.missing()
 pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
+    pytest.mark.timeout(300),  # the first of them plays a run and starts two programs
     pytest.mark.xdist_group("browser"),  # one browser and one TensorBoard for all of them
 ]
 AGENTS = ("thompson", "epsilon-greedy", "uniform")
@@ -78,10 +79,10 @@ def test_hparams_have_a_row_per_agent_with_real_values(page, folder):
 
     table = summarise(results.read(folder))
     seen = page("hparams", *AGENTS, "stopping day (days)", "regret (conversions)")
-    numbers = {float(number) for number in re.findall(r"\d+\.\d+", seen["text"])}
+    numbers = {float(number) for number in re.findall(r"-?\d+\.\d+", seen["text"])}
     for column in ("mean_day", "regret", "correct", "conversions_saved"):
         for value in table[column]:
-            assert any(abs(number - value) <= 1e-3 * value for number in numbers), (column, value)
+            assert any(abs(number - value) <= 1e-3 * abs(value) for number in numbers), (column, value)
 
 
 def test_images_are_our_figures(page, folder):
@@ -94,7 +95,3 @@ def test_images_are_our_figures(page, folder):
 
 def test_text_holds_configuration_and_results(page):
     page("text", "results/table", "median_day", "setup/configuration", '"replications": 30', "setup/parameters")
-
-
-def test_the_time_series_page_shows_our_tags(page):
-    page("timeseries", "distribution/best_arm_share", "ab_test/uniform", "figures")
