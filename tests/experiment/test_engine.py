@@ -25,7 +25,7 @@ AGENTS = {
     "epsilon-greedy": {"name": "epsilon-greedy", "stopping": "mixture-sprt"},
     "drawing": {"name": "odd_agents:Drawing"},
 }
-REPLICATIONS = 3300  # four chunks, the last one cut
+REPLICATIONS = 2200  # three chunks, the last one cut
 
 
 def contents(directory):
@@ -44,7 +44,7 @@ def reference(tmp_path_factory):
 def test_reference_is_whole(reference):
     cells = len(WORLDS) * len(AGENTS)
     assert sum(name.endswith("episodes.parquet") for name in reference) == cells
-    assert sum("chunks" in name for name in reference) == 4 * cells
+    assert sum("chunks" in name for name in reference) == 3 * cells
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

@@ -1,6 +1,7 @@
 """What happens on the way to long runs: full disks, folders that vanish, agents that fail, Ctrl-C."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -164,8 +165,8 @@ def without_report(monkeypatch):
     [
         ("raise", 1, "day 2, replication 0: RuntimeError: out of ideas"),
         ("raise", 2, "day 2, replication 0: RuntimeError: out of ideas"),
-        ("shape", 1, "an action of shape (2000, 2) and type float32; expected (2000, 3), float32"),
-        ("nan", 1, "day 2, replication 5: the action [nan, 0.0, 1.0]; expected numbers in [0, 1]"),
+        ("shape", 1, r"an action of shape \((\d+), 2\) and type float32; expected \(\1, 3\), float32"),
+        ("nan", 1, r"day 2, replication 5: the action \[nan, 0.0, 1.0\]; expected numbers in \[0, 1\]"),
     ],
 )
 def test_an_agent_that_fails_does_not_take_the_others_with_it(tmp_path, capsys, without_report, how, workers, told):
@@ -176,7 +177,7 @@ def test_an_agent_that_fails_does_not_take_the_others_with_it(tmp_path, capsys, 
     assert len(complaint) == 1
     assert complaint[0].startswith("bandit-env: agent 'failing' in scenario 'bad', ")
     if workers == 1 or how != "raise":
-        assert complaint[0].endswith(told)
+        assert re.search(told + "$", complaint[0])
     found = results.read(tmp_path / "out")
     assert [(c.scenario, c.agent, c.replications) for c in found.cells] == [
         ("good", "failing", 2500),
