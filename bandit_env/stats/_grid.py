@@ -324,7 +324,9 @@ def _products(w: Any, arms: int, nodes: int, density: int, below: int, others: i
                 edge = sum_
         store(w, sums + j * WIDTH, sum_)
         total = total + sum_
-        # a small share must not come from the nodes under the taper, where it is not relatively right
+        # a small share must not come from nodes under the taper, where it is not relatively right, nor be cut above
+        i = (j + 1) * stride - WIDTH
+        edge = edge + 100.0 * (load(w, density + i) * load(w, others + i))
         limit = select(less(sum_, spread(1e-30)), spread(1e-30), sum_) * 1e-5
         wrong = select(less(limit, edge), select(less(sum_, spread(1e-4)), spread(1.0), wrong), wrong)
         champion = select(less(sum_, most), champion, spread(1.0 * j))
