@@ -1,10 +1,10 @@
 """Exact posterior quantities of Bernoulli arms with Beta priors: no sampling anywhere.
 
-    >>> conversions, visits = [40, 50, 45], [1000, 1000, 1000]
+    >>> conversions, visits = [40, 50], [1000, 1000]
     >>> probability_best(conversions, visits).round(6)
-    array([0.098103, 0.644542, 0.257355])
+    array([0.141619, 0.858381])
     >>> round(float(potential_value_remaining(conversions, visits)), 6)
-    0.26003
+    0.123964
 
 **Inputs** of every function: `conversions` and `visits` with the arms on the last axis and any leading axes, which
 broadcast against each other; integers or floats. Counts need not be whole (weighted data): only the Beta parameters
