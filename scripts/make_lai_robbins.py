@@ -34,7 +34,7 @@ def constant(rates: tuple[float, ...]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "figures" / "lai_robbins.png")
-    parser.add_argument("--replications", type=int, default=500)
+    parser.add_argument("--replications", type=int, default=200)
     parser.add_argument("--visits", type=int, default=10_000)
     options = parser.parse_args()
     scenario = {"rates": list(RATES), "visits_per_day": 1, "min_days": 0, "max_days": options.visits}
