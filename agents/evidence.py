@@ -80,11 +80,17 @@ class Evidence:
 
     @property
     def probability_best(self) -> Floats:
-        """P(arm is the best), shape (n, K)."""
+        """P(arm is the best), shape (n, K).
+
+        By the pass that finds the value remaining too: the bits are those of `posterior.probability_best`, and an agent
+        that asks for both in its life has one kernel to compile, not two.
+        """
         if self._probability_best is None:
             from bandit_env.stats import posterior
 
-            self._probability_best = posterior.probability_best(self.conversions, self.visits, prior=self.prior)
+            self._probability_best, _ = posterior.weights_and_value_remaining(
+                self.conversions, self.visits, prior=self.prior
+            )
         return self._probability_best
 
     @property

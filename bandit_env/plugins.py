@@ -95,9 +95,7 @@ def _check_arguments(factory: Any, kind: str, name: str, arguments: Mapping[str,
         return
     for argument in arguments:
         if argument not in taken:
-            raise ValueError(
-                f"{kind} {name!r}: unknown argument {argument!r}{suggest(argument, taken)}"
-            )
+            raise ValueError(f"{kind} {name!r}: unknown argument {argument!r}{suggest(argument, taken)}")
     for argument, parameter in taken.items():
         required = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
         if required and argument not in arguments:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 Counts = dict[str, NDArray[np.float64]]
 
-VALUE_REPLICATIONS = 1000
-"""Potential value remaining needs a root search for each experiment, so the curve is of the first 1,000 only,
-which is the first chunk."""
+VALUE_REPLICATIONS = 200
+"""Potential value remaining needs a root search for each experiment, so its curve is of the first 200 only, and begins
+with the first day that may stop."""
 
 
 def value_grid(max_updates: int) -> NDArray[np.int64]:
@@ -45,7 +45,8 @@ class Recorder:
         self._settled = np.zeros((len(parts), 2))  # cumulative regret of the ended: sum, sum of squares
         self._curves = np.zeros((min(plan.task.max_updates, 512) + 1, len(parts), len(CURVES)))
         self._updates = 0
-        self._value_updates = set(value_grid(plan.task.max_updates).tolist())
+        grid = value_grid(plan.task.max_updates)
+        self._value_updates = set(grid[grid >= plan.task.min_days * plan.task.updates_per_day].tolist())
         self._valued = int(np.count_nonzero((self.replication < VALUE_REPLICATIONS) & kept))  # the first so many rows
         self._traced = np.flatnonzero((self.replication < plan.traces) & kept)
         self._steps: dict[int, list[tuple[Any, ...]]] = {int(row): [] for row in self._traced}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bandit_env.envs.task import Task
 from bandit_env.experiment.errors import ExperimentError
-from bandit_env.stats.posterior import probability_best
+from bandit_env.stats.posterior import weights_and_value_remaining
 
 CONFIG = "config.json"
 CELL = "cell.json"
@@ -58,7 +58,7 @@ class Trace:
 
     @cached_property
     def probability_best(self) -> NDArray[np.float64]:  # noqa: D102 (see Attributes)
-        return probability_best(self.conversions, self.visits)
+        return weights_and_value_remaining(self.conversions, self.visits)[0]  # the kernel that agents use
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,9 @@ CURVE_TAGS = (
     Tag(
         "posterior/value_remaining",
         "relative rate",
-        "mean over those running, of the first 1,000 replications, of the potential value remaining as the day began: "
-        "the posterior's 95 % quantile of (best rate - champion's rate) / champion's rate; on a grid of days",
+        "mean over those running, of the first 200 replications, from the first day that may stop, of the potential "
+        "value remaining as the day began: the posterior's 95 % quantile of (best rate - champion's rate) / champion's "
+        "rate; on a grid of days",
     ),
 )
 TRACE_TAGS = (

@@ -107,5 +107,3 @@ class Together:
         """See `Watcher`."""
         for watcher in self._watchers:
             watcher.chunks(plan, folder, chunks)
-
-
