@@ -157,8 +157,26 @@ class _Flow:
 
     def _fill(self) -> None:
         while self._jobs and len(self._pending) < self._limit:
-            self._pending[self._executor.submit(self._work, self._jobs[0], None)] = self._jobs[0]
-            self._jobs.popleft()  # only now: where the executor refuses a job, the job is still there
+            with _uninterrupted():  # it may start processes, and one half started would complain of its parent's end
+                future = self._executor.submit(self._work, self._jobs[0], None)
+            self._pending[future] = self._jobs.popleft()  # only now: where a job is refused, it is still there
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C to the end of the block. (A signal mask would not do: another thread would take the signal.)"""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager
@@ -171,12 +189,13 @@ def _process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         try:
             yield pool
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # The processes first: one that is only beginning would miss the pool's semaphores, and complain.
             processes = set(multiprocessing.active_children()) - before
             for process in processes:
                 process.terminate()
             for process in processes:
                 process.join()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _context() -> BaseContext:

@@ -201,7 +201,12 @@ label = "slow"
 
 def start_cli(tmp_path, workers):
     (tmp_path / "long.toml").write_text(INTERRUPTED)
-    script = "import sys; from bandit_env.cli import main; print('ready', flush=True); sys.exit(main())"
+    # "ready" once `main` has begun: what comes before it is Python's own
+    script = (
+        "import sys; from bandit_env import cli; parser = cli._parser\n"
+        "cli._parser = lambda: (print('ready', flush=True), parser())[1]\n"
+        "sys.exit(cli.main())"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", script, "run", "long.toml", "--out", "out", "--workers", str(workers)],
         cwd=tmp_path,
