@@ -64,6 +64,7 @@ Count = NDArray[np.intp]
 ACCURACY = 1e-10  # absolute, of the probabilities
 BLOCK = 1024  # rows that the grid sorts by node count at a time
 FINER = 1.45  # how much finer the second grid is
+VANISHED = 750.0  # twice exp(-750) is 0 in float64
 
 _local = threading.local()
 
@@ -370,6 +371,13 @@ def _repair(s: Float, v: Float, p: Float, want: int, target: float, best: Float,
         _on_grid(s[rows], v[rows], own, want, target, FINER, again_best, again_value, again)
         best[rows], value[rows], status[rows] = again_best, again_value, again
     a, b = s + p[..., 0], v - s + p[..., 1]
+    rows = np.flatnonzero(status)
+    decided, champion = _decided(a[rows], b[rows])
+    rows = rows[decided]
+    if rows.size:
+        best[rows] = champion[decided, None] == np.arange(v.shape[1])
+        value[rows] = 0 if want == _grid.QUANTILE else 1
+        status[rows] = 0
     rows = np.flatnonzero(status & _grid.BAD_WEIGHTS)
     if rows.size:
         again_best, loss, error = np.empty_like(v[rows]), np.empty_like(v[rows]), np.empty(rows.size)
@@ -384,6 +392,30 @@ def _repair(s: Float, v: Float, p: Float, want: int, target: float, best: Float,
         solver(a[rows], b[rows], champion, target, best[rows], again_value, error)
         value[rows] = again_value
         _warn(error)
+
+
+def _decided(a: Float, b: Float) -> tuple[NDArray[np.bool_], Count]:
+    """Rows in which all arms but one have P(best) below the smallest float64, and that one, shape (N,) each.
+
+    For any t between the means of arms i and c, P(i is the best) <= P(rate_i >= t) + P(rate_c <= t), and by Chernoff's
+    bound a Beta(a, b) with mean p = a/(a + b) is beyond t with probability at most exp(-(a + b) kl(p, t)).
+    """
+    n = a + b
+    mean = a / n
+    sd = np.sqrt(mean * (1 - mean) / n)
+    champion = mean.argmax(axis=1)
+    row = np.arange(len(a))
+    top, width, count = (x[row, champion][:, None] for x in (mean, sd, n))
+    t = (mean * width + top * sd) / (width + sd)
+    with np.errstate(divide="ignore", invalid="ignore"):  # t = mean: no bound, a NaN is not above
+        bound = np.minimum(n * _divergence(mean, t), count * _divergence(top, t))
+    bound[row, champion] = np.inf
+    return bound.min(axis=1) > VANISHED, champion
+
+
+def _divergence(p: Float, q: Float) -> Float:
+    """kl(p, q) of Bernoulli laws."""
+    return np.asarray(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
 
 
 def _warn(error: Float) -> None:

@@ -341,3 +341,22 @@ def test_a_row_is_the_same_in_any_batch():
 def test_sums_over_arms_hold_for_any_counts():
     conversions, visits = mixed_rows()
     assert np.abs(probability_best(conversions, visits).sum(axis=1) - 1).max() < 1e-10
+
+
+def test_what_is_decided_is_exact_and_what_is_not_keeps_its_digits():
+    """Arms so far apart that nothing is left of the others are not integrated; a tail of 1e-80 to 1e-250 still is.
+
+    The tail by Miller's closed sum ("Formulas for Bayesian A/B testing", 2014, eq. 6): its terms are positive.
+    """
+    far = np.array([[4e6, 5e6], [4e8, 5e8]]), np.array([[1e8, 1e8], [1e10, 1e10]])
+    weights, value = weights_and_value_remaining(*far)
+    assert weights.tolist() == [[0, 1], [0, 1]]
+    assert value.tolist() == [1, 1]
+    assert potential_value_remaining(*far).tolist() == [0, 0]
+    for better in (700, 1000, 1100):
+        a, b, c, d = 101, 1901, better + 1, 2001 - better  # Beta(a, b) and Beta(c, d): 100 and `better` of 2,000
+        i = np.arange(a)
+        logs = special.betaln(c + i, b + d) - np.log(b + i) - special.betaln(1 + i, b) - special.betaln(c, d)
+        tail = np.exp(special.logsumexp(logs))
+        assert 1e-300 < tail < 1e-80
+        assert probability_best([100, better], [2000, 2000])[0] == pytest.approx(tail, rel=1e-6)
