@@ -218,9 +218,9 @@ def regret(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
         running = np.append(curves["running"].to_numpy() / cell.replications, 0)
         start = np.concatenate([[0], time[:-1]])
         right.step(start, 100 * running, where="post", color=ink)
-    left.set(xlim=(0, horizon), xlabel=f"{unit}s", ylabel="regret, conversions")
+    left.set(xlim=(0, horizon or 1), xlabel=f"{unit}s", ylabel="regret, conversions")
     left.set_ylim(0, left.get_ylim()[1])
-    right.set(xlim=(0, horizon), ylim=(0, 102), xlabel=f"{unit}s", ylabel="still running, %")
+    right.set(xlim=(0, horizon or 1), ylim=(0, 102), xlabel=f"{unit}s", ylabel="still running, %")
     for axes in (left, right):
         canvas.grid(axes)
     canvas.label_ends(left, ends)

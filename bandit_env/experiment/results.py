@@ -102,7 +102,7 @@ class Cell:
     @property
     def replications(self) -> int:
         """How many experiments were played."""
-        return int(self.curves["n"].iloc[0])
+        return int(self.curves["n"].iloc[0]) if len(self.curves) else len(self.columns(["replication"]))
 
     @property
     def gap(self) -> float | None:

@@ -175,3 +175,18 @@ def test_a_broken_agent_is_named_and_the_others_are_kept(how, message):
     assert failure.startswith("agent 'bad' in scenario 'experiment', day 4, ")
 
     assert re.search(message, failure), failure
+
+
+class Hasty(Drawing):
+    """Declares an arm before any traffic."""
+
+    def act(self, observation, experiments):
+        return encode_action(np.ones((len(experiments), 2)), np.ones(len(experiments), int))
+
+
+def test_an_experiment_may_end_before_any_visit():
+    cell = run({"rates": [0.04, 0.05], "min_days": 0, "max_days": 5}, [Hasty()], 20, executor=1).cells[0]
+    assert cell.replications == 20
+    assert len(cell.curves) == 0
+    assert cell.episodes[["stopping_day", "visits", "regret"]].to_numpy().sum() == 0
+    assert cell.episodes["correct"].all()
