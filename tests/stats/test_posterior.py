@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from bandit_env.stats import posterior
 from bandit_env.stats.posterior import (
     expected_loss,
     potential_value_remaining,
@@ -360,3 +361,5 @@ def test_what_is_decided_is_exact_and_what_is_not_keeps_its_digits():
         tail = np.exp(special.logsumexp(logs))
         assert 1e-300 < tail < 1e-80
         assert probability_best([100, better], [2000, 2000])[0] == pytest.approx(tail, rel=1e-6)
+        decided, _ = posterior._decided(np.array([[a, c]], dtype=float), np.array([[b, d]], dtype=float))
+        assert not decided[0], f"a tail of {tail:.0e} is a number, and must not be cut off"
