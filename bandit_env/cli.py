@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     try:
         options = _parser().parse_args(arguments)
-        return int(options.command(options))
+        with _warm_up(options):
+            return int(options.command(options))
     except ExperimentError as error:
         return _complain(error, 2)
     except (StorageError, WorkerError) as error:
@@ -168,6 +169,15 @@ def _engine(options: argparse.Namespace) -> "Iterator[Engine]":
 
     with cluster(options.dask) as engine:
         yield engine
+
+
+def _warm_up(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """A second process that compiles, if this command plays in one process; several compile beside each other."""
+    if options.command not in (run, plan) or options.dask is not None or options.workers not in (None, 1):
+        return contextlib.nullcontext()
+    from bandit_env.experiment import warm_up
+
+    return warm_up.beside()
 
 
 def _default_folder(name: str) -> Path:

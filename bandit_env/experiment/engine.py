@@ -110,6 +110,8 @@ class Automatic:
 
     def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
         """See `Engine.map`."""
+        from numba.core import event
+
         played, seconds = 0, 0.0
         while jobs:
             left = seconds / max(played, 1) * sum(job.size for job in jobs)
@@ -118,8 +120,11 @@ class Automatic:
                 return
             job = jobs.popleft()
             begin = time.perf_counter()
-            result = work(job, progress)
-            played, seconds = played + job.size, seconds + time.perf_counter() - begin
+            with event.install_timer("numba:compiler_lock", lambda duration: None) as compiling:
+                result = work(job, progress)
+            # What was compiled on the way is not compiled again: it says nothing about the jobs that are left.
+            once = compiling.duration if compiling.done else 0.0
+            played, seconds = played + job.size, seconds + time.perf_counter() - begin - once
             yield job, result
 
 

@@ -18,7 +18,7 @@ from bandit_env.experiment.canvas import INK, QUIET, colour
 from bandit_env.experiment.chunk import write_atomically
 from bandit_env.experiment.results import Cell, Run, Trace
 from bandit_env.experiment.summary import Z95, wilson
-from bandit_env.stats.posterior import probability_best
+from bandit_env.stats.posterior import weights_and_value_remaining
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,10 @@ def render(figure: "Figure", suffix: str, dpi: int = 130) -> bytes:
     """A figure as the bytes of a file, "png" or "svg"; the same figure always gives the same bytes."""
     buffer = io.BytesIO()
     with canvas.style():
-        figure.savefig(buffer, format=suffix, dpi=dpi, metadata={"Date": None} if suffix == "svg" else None)
+        if suffix == "png":  # level 4: 1 % larger than the default, in half the time
+            figure.savefig(buffer, format=suffix, dpi=dpi, pil_kwargs={"compress_level": 4})
+        else:
+            figure.savefig(buffer, format=suffix, dpi=dpi, metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -311,8 +314,8 @@ def _with_decision(cell: Cell, trace: Trace) -> tuple[NDArray[np.float64], NDArr
     weights = np.asarray(trace.weights, dtype=np.float64)
     if np.allclose(weights, trace.probability_best, atol=1e-3):
         arms = range(cell.task.num_arms)
-        counts = (np.array([row[f"{name}_{arm}"] for arm in arms]) for name in ("conversions", "visits"))
-        last = probability_best(*counts)
+        conversions, visits = (np.array([row[f"{name}_{arm}"] for arm in arms]) for name in ("conversions", "visits"))
+        last = weights_and_value_remaining(conversions, visits)[0]  # the kernel that agents use
     else:
         last = weights[-1]
     time = np.append(trace.day, row["stopping_day"]) * factor
@@ -356,10 +359,13 @@ def _edges(values: Sequence[NDArray[np.float64]], bins: int = 48) -> NDArray[np.
 
 def _histogram(axes: "Axes", values: NDArray[np.float64], edges: NDArray[np.float64], ink: str, signed: bool) -> None:
     """Shares of a sample by bin, its mean, and, where the values are savings, the share of losses."""
+    from matplotlib.collections import PolyCollection
+
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     share = 100 * counts / len(values)
     width = edges[1] - edges[0]
-    axes.bar(edges[:-1], share, width=0.9 * width, align="edge", color=ink, alpha=0.75, lw=0)
+    corners = [[(x, 0), (x, y), (x + 0.9 * width, y), (x + 0.9 * width, 0)] for x, y in zip(edges, share) if y]
+    axes.add_collection(PolyCollection(corners, color=ink, alpha=0.75, lw=0))  # quicker than `bar`, an artist for each
     mean = values.mean()
     axes.axvline(mean, color=ink, lw=1.2)
     axes.set_xlim(edges[0] - width, edges[-1] + width)

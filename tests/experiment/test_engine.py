@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from numba.core import event
 from odd_agents import Drawing, Killing
 
 from bandit_env.experiment import config, run
@@ -120,6 +121,18 @@ def test_automatic_starts_processes_only_where_that_gains(monkeypatch):
     first, *rest = (pid for _, pid in Automatic().map(slowly, deque(map(Sized, range(6))), lambda n: None))
     assert first == os.getpid()
     assert os.getpid() not in rest
+
+
+def compiling(job, progress):
+    with event.trigger_event("numba:compiler_lock"):
+        threading.Event().wait(0.2)
+    return os.getpid()
+
+
+def test_automatic_does_not_start_processes_for_the_time_that_compiling_took(monkeypatch):
+    monkeypatch.setattr("bandit_env.experiment.engine.available_cores", lambda: 2)
+    monkeypatch.setattr("bandit_env.experiment.engine.WORTH_PROCESSES", 0.1)
+    assert {pid for _, pid in Automatic().map(compiling, deque(map(Sized, range(6))), lambda n: None)} == {os.getpid()}
 
 
 def threads(job, progress):
