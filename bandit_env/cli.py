@@ -58,9 +58,10 @@ def run(options: argparse.Namespace) -> int:
                 watcher=watcher,
             )
         report.write(result, console, max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WorkerError) as error:
+        what, status = ("interrupted", 130) if isinstance(error, KeyboardInterrupt) else (error, 1)
         again = shlex.join(["bandit-env", "run", *_repeat(options), "--out", str(out), "--resume"])
-        return _complain(f"interrupted; what was finished is in {out}. To go on:\n  {again}", 130)
+        return _complain(f"{what}; what was finished is in {out}. To go on:\n  {again}", status)
     for failure in result.failures:
         _complain(failure, 1)
     return 1 if result.failures else 0

@@ -27,6 +27,7 @@ Progress = Callable[[int], None]
 Work = Callable[[Any, Progress | None], Any]
 
 WORTH_PROCESSES = 6.0  # seconds of work left from which starting processes gains: they take about 2 s to start
+IDLE = 5.0  # seconds without a result after which an executor is asked why
 DEATHS = 3  # times that workers may die with nothing finished in between
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -97,9 +98,12 @@ class Pool:
 
     def map(self, work: Work, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
         """See `Engine.map`. What the executor does about dead workers is its own affair."""
-        for job, result in _Flow(self._executor, work, jobs, limit=2 * self.workers):
+        for job, result in _Flow(self._executor, work, jobs, limit=2 * self.workers, idle=self.idle):
             progress(job.size)
             yield job, result
+
+    def idle(self) -> None:
+        """Called every few seconds in which no job ends, for those that can tell why."""
 
 
 class Automatic:
@@ -138,8 +142,10 @@ def available_cores() -> int:
 class _Flow:
     """Jobs through an executor, at most `limit` at a time, so that neither they nor their results pile up."""
 
-    def __init__(self, executor: Executor, work: Work, jobs: deque[Any], limit: int) -> None:
-        self._executor, self._work, self._jobs, self._limit = executor, work, jobs, limit
+    def __init__(
+        self, executor: Executor, work: Work, jobs: deque[Any], limit: int, idle: Callable[[], None] | None = None
+    ) -> None:
+        self._executor, self._work, self._jobs, self._limit, self._idle = executor, work, jobs, limit, idle
         self._pending: dict[Future[Any], Any] = {}
 
     @property
@@ -151,7 +157,9 @@ class _Flow:
         try:
             self._fill()
             while self._pending:
-                done, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+                done, _ = wait(self._pending, IDLE if self._idle else None, return_when=FIRST_COMPLETED)
+                if not done and self._idle:
+                    self._idle()
                 for future in done:
                     result = future.result()
                     yield self._pending.pop(future), result

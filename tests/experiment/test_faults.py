@@ -199,16 +199,16 @@ label = "slow"
 """
 
 
-def start_cli(tmp_path, workers):
-    (tmp_path / "long.toml").write_text(INTERRUPTED)
+def start_cli(tmp_path, *options, experiment=INTERRUPTED, before=""):
+    (tmp_path / "long.toml").write_text(experiment)
     # "ready" once `main` has begun: what comes before it is Python's own
     script = (
-        "import sys; from bandit_env import cli; parser = cli._parser\n"
+        f"{before}\nimport sys; from bandit_env import cli; parser = cli._parser\n"
         "cli._parser = lambda: (print('ready', flush=True), parser())[1]\n"
         "sys.exit(cli.main())"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", script, "run", "long.toml", "--out", "out", "--workers", str(workers)],
+        [sys.executable, "-c", script, "run", "long.toml", "--out", "out", *options],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(HERE)},
         stdout=subprocess.PIPE,
@@ -242,7 +242,7 @@ def wait_for_none(group, seconds=5.0):
 @pytest.mark.parametrize("whom", ["process", "group"])
 @pytest.mark.parametrize(("workers", "moment"), [(1, "playing"), (2, "playing"), (2, "starting"), (1, "importing")])
 def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(tmp_path, workers, moment, whom):
-    process = start_cli(tmp_path, workers)
+    process = start_cli(tmp_path, "--workers", str(workers))
     assert process.stdout.readline() == "ready\n"
     if moment != "importing":
         wait_until(lambda: (tmp_path / "out" / "config.json").exists())
@@ -265,7 +265,7 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(tmp_path, workers
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_no_process_outlives_kill_9_of_the_main_process(tmp_path):
-    process = start_cli(tmp_path, workers=2)
+    process = start_cli(tmp_path, "--workers", "2")
     wait_until(lambda: len(group_members(process.pid)) >= 5)
     time.sleep(0.3)
     process.kill()
