@@ -39,7 +39,7 @@ def weights_against_probability_best() -> None:
 
 
 def unequal_visits() -> None:
-    """The same with three times as many visits to the second arm: the policy also sees who is known less well."""
+    """After 15 days, by the first arm's share of the visits: the policy also sees which arm is known less well."""
     policy, figure = Policy.load("daily"), plt.figure(figsize=(6.4, 4.4))
     axes = figure.add_subplot()
     for share, color in ((0.1, "C0"), (0.5, "C1"), (0.9, "C2")):
@@ -57,22 +57,23 @@ def unequal_visits() -> None:
 
 def learning_curves() -> None:
     """Cost on fixed experiments against the iteration, one panel per training."""
-    files = sorted((DOCS / "learning").glob("*.csv"))
     labels = {
         "per-visit": ["K = 2", "K = 5"],
         "per-visit-ppo": ["K = 2", "K = 5"],
-        "daily": ["Beta(4, 96)", "random prior", "random prior, not told"],
+        "daily": ["Beta(4, 96)", "random prior", "random prior, not told", "K = 5, random prior"],
         "daily-cost": ["Beta(4, 96)", "not told"],
     }
-    figure, panels = plt.subplots(1, len(files), figsize=(3.4 * len(files), 3.2), layout="constrained")
-    for axes, file in zip(np.atleast_1d(panels), files, strict=True):
-        curve = np.loadtxt(file, delimiter=",")
+    figure, panels = plt.subplots(1, len(labels), figsize=(3.4 * len(labels), 3.2), layout="constrained", sharey=True)
+    for axes, (name, groups) in zip(panels, labels.items(), strict=True):
+        curve, marker = np.loadtxt(DOCS / "learning" / f"{name}.csv", delimiter=","), "o"
         if len(curve) > 100:  # PPO writes each iteration's own episodes: mean of 25 iterations
             curve = np.stack([np.convolve(column, np.full(25, 1 / 25), "valid") for column in curve.T], axis=1)
-        for column, label in enumerate(labels[file.stem]):
-            axes.plot(curve[:, 0], curve[:, 2 + column] / curve[-10:, 2 + column].min(), label=label)
-        axes.set(title=file.stem, xlabel="iteration", ylim=(0.98, 1.3), ylabel="cost / its best at the end")
+            marker = ""
+        for costs, label in zip(curve.T[2:], groups, strict=True):
+            axes.plot(curve[:, 0], costs / costs[-1], label=label, marker=marker, markersize=3)
+        axes.set(title=name, xlabel="iteration", ylim=(0.93, 1.3))
         axes.legend(frameon=False)
+    panels[0].set_ylabel("cost / cost at the end")
     _save(figure, "learning_curves")
 
 

@@ -123,7 +123,8 @@ def main() -> None:
         worlds.append(envs)
     actor, critic = Actor(args.hidden), Critic(32)
     optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=args.rate, eps=1e-5)
-    writer, start, steps, curve = SummaryWriter(args.logdir), time.perf_counter(), 0, []
+    writer, steps, curve = SummaryWriter(args.logdir), 0, []
+    start, started = time.perf_counter(), time.process_time()
 
     for iteration in range(args.iterations):
         optimizer.param_groups[0]["lr"] = args.rate * (1 - iteration / args.iterations)
@@ -141,7 +142,7 @@ def main() -> None:
                 print(
                     f"{iteration:5d}  {time.perf_counter() - start:6.0f} s  K = {arms}  regret {regret:.4f}", flush=True
                 )
-        curve.append([iteration, time.perf_counter() - start, *regrets])
+        curve.append([iteration, time.process_time() - started, *regrets])
 
         for _ in range(args.epochs):
             orders = [torch.randperm(len(batch[0])).chunk(args.minibatches) for batch in batches]
@@ -179,7 +180,7 @@ def main() -> None:
         "command": "python scripts/train_ppo.py",
     }
     Policy("per-visit", FEATURES, heads=heads, trained=trained, **arrays).save(args.out)
-    header = "iteration,seconds," + ",".join(f"regret with {arms} arms" for arms in args.arms)
+    header = "iteration,processor seconds," + ",".join(f"regret with {arms} arms" for arms in args.arms)
     np.savetxt(args.out.with_suffix(".csv"), np.array(curve), delimiter=",", fmt="%.6g", header=header)
 
 
