@@ -69,9 +69,9 @@ class Chunk:
         return len(self.rows["replication"])
 
 
-def frame(chunks: Sequence[Chunk]) -> pd.DataFrame:
-    """The rows of some chunks as one table."""
-    return pd.DataFrame({name: np.concatenate([c.rows[name] for c in chunks]) for name in chunks[0].rows})
+def join(chunks: Sequence[Chunk]) -> dict[str, NDArray[np.generic]]:
+    """The rows of some chunks, by column."""
+    return {name: np.concatenate([chunk.rows[name] for chunk in chunks]) for name in chunks[0].rows}
 
 
 def add_curves(total: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,10 +91,14 @@ def _extend(curves: NDArray[np.float64], length: int) -> NDArray[np.float64]:
 
 def curve_table(curves: NDArray[np.float64], replications: int, updates_per_day: int) -> pd.DataFrame:
     """Summed curves as a table, with the day at the end of each update and the number of replications."""
-    table = pd.DataFrame(curves, columns=list(CURVES))
-    table.insert(0, "day", np.arange(1, len(curves) + 1) / updates_per_day)
-    table.insert(1, "n", replications)
-    return table.astype({"running": np.int64, "value_n": np.int64})
+    counts = ("running", "value_n")
+    columns: dict[str, NDArray[np.generic]] = {
+        "day": np.arange(1, len(curves) + 1) / updates_per_day,
+        "n": np.full(len(curves), replications),
+    }
+    for name, column in zip(CURVES, curves.T):
+        columns[name] = column.astype(np.int64 if name in counts else np.float64)
+    return pd.DataFrame(columns)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -112,11 +116,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save(path: Path, chunk: Chunk) -> None:
-    """Write a chunk's file, atomically."""
-    arrays: dict[str, NDArray[np.generic]] = {f"rows.{name}": column for name, column in chunk.rows.items()}
-    arrays["curves"] = chunk.curves
-    arrays |= trace_arrays(chunk.traces)
-    payload = npz(arrays)
+    """Write a chunk's file, atomically. Its rows are one structured array, as each array in an .npz takes its time."""
+    rows = np.empty(chunk.replications, [(name, column.dtype) for name, column in chunk.rows.items()])
+    for name, column in chunk.rows.items():
+        rows[name] = column
+    arrays: dict[str, NDArray[np.generic]] = {"rows": rows, "curves": chunk.curves}
+    payload = npz(arrays | (trace_arrays(chunk.traces) if chunk.traces else {}))
     write_atomically(path, hashlib.sha256(payload).digest() + payload)
 
 
@@ -131,8 +136,10 @@ def load(path: Path) -> Chunk | None:
         return None
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-            rows = {k.removeprefix("rows."): arrays[k] for k in arrays.files if k.startswith("rows.")}
-            return Chunk(rows, arrays["curves"], traces_from(arrays))
+            rows = arrays["rows"]
+            columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names}
+            traces = traces_from(arrays) if len(arrays.files) > 2 else []
+            return Chunk(columns, arrays["curves"], traces)
     except (ValueError, KeyError, zipfile.BadZipFile):
         return None
 

@@ -46,7 +46,7 @@ class MemoryStore:
         curves = played[0].curves
         for chunk in played[1:]:
             curves = chunks.add_curves(curves, chunk.curves)
-        rows = chunks.frame(played)
+        rows = pd.DataFrame(chunks.join(played))
         return _cell(
             plan, about, chunks.curve_table(curves, len(rows), plan.task.updates_per_day), played[0], rows=rows
         )
@@ -109,7 +109,7 @@ class FolderStore:
             replications = sum(part.replications for part in parts)
             table = chunks.curve_table(curves, replications, plan.task.updates_per_day)
             buffer = io.BytesIO()
-            table.to_parquet(buffer)
+            pq.write_table(pa.table({name: column.to_numpy() for name, column in table.items()}), buffer)
             chunks.write_atomically(home / results.CURVES, buffer.getvalue())
             if first.traces:
                 content = chunks.npz(results.trace_arrays(first.traces))
@@ -126,7 +126,7 @@ class FolderStore:
                 first = first or group[0]
                 for chunk in group:
                     curves = chunks.add_curves(curves, chunk.curves)
-                table = pa.Table.from_pandas(chunks.frame(group), preserve_index=False)
+                table = pa.table(chunks.join(group))
                 writer = writer or pq.ParquetWriter(temporary, table.schema)
                 writer.write_table(table)
             assert writer is not None
