@@ -90,7 +90,8 @@ def read_row(actions: NDArray[np.float32], row: int, scores: NDArray[np.float64]
     arm = 0
     total = 0.0
     for k in range(scores.size):
-        scores[k] = min(max(actions[row, k], 0.0), 1.0)
+        score = actions[row, k]
+        scores[k] = 0.0 if score < 0 else 1.0 if score > 1 else score  # min and max take longer to compile
         total += scores[k]
         if scores[k] > scores[arm]:
             arm = k

@@ -58,13 +58,17 @@ class Simulation:
         self._running: Rows = np.zeros(n, np.int64)  # the first _num_running are the rows that run, increasing
         self._num_running = 0
         self._just_ended: Rows = np.zeros(n, np.int64)
+        self._scores: Floats = np.zeros(k)  # scratch of a step, for one row at a time
+        self._scratch: Floats = np.zeros(k)
+        self._counts: Ints = np.zeros(k, np.int64)
+        # None where traffic is split at random: then Numba leaves the other way out, and compiles a tenth less
+        self._remainders = np.zeros(k) if scenario.split == "proportional" else None
         v, u = scenario.visits_per_day, scenario.updates_per_day
         self._traffic: Ints = np.array([(i + 1) * v // u - i * v // u for i in range(u)], np.int64)
         self._plan: Plan = (
             float(v * scenario.max_days),
             scenario.task.max_updates,
             scenario.min_updates,
-            scenario.split == "proportional",
             scenario.reward == "regret",
             scenario.cost_per_day / scenario.updates_per_day,
         )
@@ -104,7 +108,7 @@ class Simulation:
         still, ended = _step(
             actions, self._running, self._num_running, self._plan, self._traffic, self.streams, self.rates,
             self.best_rate, self.visits, self.conversions, self.updates, self.ended, self.declared, self.regret_after,
-            self._just_ended, *outcome[:3],
+            self._just_ended, self._scores, self._scratch, self._counts, self._remainders, *outcome[:3],
         )  # fmt: skip
         if still < 0:
             check_scores(np.where(self.ended[:, None], 0, actions))
@@ -146,14 +150,15 @@ class Simulation:
         return rates
 
 
-Plan = tuple[float, int, int, bool, bool, float]  # as in Simulation.__init__
+Plan = tuple[float, int, int, bool, float]  # as in Simulation.__init__
 
 
 @compiled
 def _step(
     actions: NDArray[np.float32], running: Rows, num_running: int, plan: Plan, traffic: Ints, streams: Streams,
     rates: Floats, best_rate: Floats, visits: Floats, conversions: Floats, updates: Ints, ended: Bools, declared: Ints,
-    regret_after: Floats, just_ended: Rows, reward: Floats, regret: Floats, served: Ints,
+    regret_after: Floats, just_ended: Rows, scores: Floats, scratch: Floats, counts: Ints, remainders: Floats | None,
+    reward: Floats, regret: Floats, served: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """The daily-traffic step of the running rows.
 
@@ -162,9 +167,8 @@ def _step(
     for j in range(num_running):
         if not _row_is_valid(actions, running[j]):
             return -1, 0
-    total_visits, max_updates, min_updates, proportional, regret_reward, cost = plan
+    total_visits, max_updates, min_updates, regret_reward, cost = plan
     num_arms = rates.shape[1]
-    scores, scratch, counts = np.empty(num_arms), np.empty(num_arms), np.empty(num_arms, np.int64)
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
@@ -183,10 +187,10 @@ def _step(
         else:
             served[i] = traffic[updates[i] % traffic.size if traffic.size > 1 else 0]
             updates[i] += 1
-            if proportional:
-                _split_proportionally(served[i], scores, visits, i, counts, scratch)
-            else:
+            if remainders is None:
                 _split_at_random(streams, i, served[i], scores, counts, scratch)
+            else:
+                _split_proportionally(served[i], scores, visits, i, counts, remainders)
             earned, regret[i] = _serve(streams, i, counts, rates, best_rate, visits, conversions)
             reward[i] = (-regret[i] if regret_reward else earned) - cost
             running[still] = i
@@ -204,7 +208,7 @@ def _pull(
     for j in range(num_running):
         if not 0 <= arms[running[j]] < rates.shape[1]:
             return -1, 0
-    _, max_updates, _, _, regret_reward, _ = plan
+    _, max_updates, _, regret_reward, _ = plan
     counts = np.zeros(rates.shape[1], np.int64)
     still = num_ended = 0
     for j in range(num_running):

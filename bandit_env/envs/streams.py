@@ -37,9 +37,9 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Numba's njit with IEEE division, kept on disk between runs where there is a place to write."""
     function.__qualname__ += f"_{_VERSION}"
     try:
-        return cast("Callable[P, R]", njit(cache=True, error_model="numpy")(function))
+        return cast("Callable[P, R]", njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
     except RuntimeError:  # "no locator available": neither the package's folder nor the home can be written
-        return cast("Callable[P, R]", njit(error_model="numpy")(function))
+        return cast("Callable[P, R]", njit(error_model="numpy", no_cfunc_wrapper=True)(function))
 
 
 def internal(function: Callable[P, R]) -> Callable[P, R]:
@@ -116,7 +116,7 @@ def binomial(streams: Streams, row: int, n: int, p: float) -> int:
         return 0
     if p >= 1:
         return n
-    rare = min(p, 1 - p)
+    rare = 1 - p if p > 0.5 else p
     x = _inversion(streams, row, n, rare) if n * rare < 10 else _rejection(streams, row, n, rare)
     return n - x if p > 0.5 else x
 
@@ -129,7 +129,7 @@ def _inversion(streams: Streams, row: int, n: int, p: float) -> int:
     """
     odds = p / (1 - p)
     a = (n + 1) * odds
-    most = min(n, 110)
+    most = n if n < 110 else 110  # `min` and `int` would take longer to compile
     none = _power(1 - p, n) if n < 1024 else math.exp(n * math.log1p(-p))  # P(0)
     while True:
         left, probability, x = uniform(streams, row), none, 0
@@ -163,9 +163,9 @@ def _rejection(streams: Streams, row: int, n: int, p: float) -> int:
         us = 0.5 - abs(u)
         x = math.floor((2 * a / us + b) * u + n * p + 0.5)
         if us >= 0.07 and v <= quick:
-            return int(x)
-        if 0 <= x <= n and math.log(v * alpha / (a / (us * us) + b)) <= _log_ratio(int(x), n, p):
-            return int(x)
+            return x
+        if 0 <= x <= n and math.log(v * alpha / (a / (us * us) + b)) <= _log_ratio(x, n, p):
+            return x
 
 
 @internal
@@ -183,7 +183,7 @@ def _log_ratio(x: int, n: int, p: float) -> float:
     With many trials it is written with log1p of distances from the mode, in Stirling's form: a difference of the
     factorials of 10**12 would lose the digits that decide.
     """
-    mode = int((n + 1) * p)
+    mode = math.floor((n + 1) * p)
     step = x - mode
     odds = p / (1 - p)
     if n < _LOG_FACTORIALS.size:

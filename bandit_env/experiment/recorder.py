@@ -144,7 +144,7 @@ class Recorder:
         return Trace(int(self.replication[row]), day, weights, visits, conversions)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, no_cfunc_wrapper=True)
 def _accumulate(  # type: ignore[no-untyped-def]
     running, over, chunk, visits_before, visits_after, best, regrets, cumulative, settled, curves
 ):  # pragma: no cover
