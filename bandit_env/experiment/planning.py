@@ -80,7 +80,7 @@ def plan(
 
 def show(run: Run, console: Console) -> None:
     """The table, and the answer in words."""
-    for table in report.tables(run):
+    for table in report.tables(run, console.width):
         console.print(table)
     lines = summary.summarise(run)
     bandit, classical = lines.iloc[0], lines.iloc[-1]

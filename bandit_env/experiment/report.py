@@ -2,7 +2,9 @@
 
 import math
 import shlex
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,11 @@ from bandit_env.experiment.results import Cell, Run
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 SUMMARY = "summary.csv"
 MAX_SCENARIOS = 3  # that figures are drawn of when a run ends; `bandit-env report` draws them all
-WIDE = 110  # letters
+NARROW_NAME = 12  # letters of an agent's name in a line of a narrow table
 MAX_ARMS = 10  # that fit beside each other in the table of arms
 
 Row = Mapping[Any, Any]
@@ -48,29 +51,54 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
         raise StorageError(f"{run.directory}: the report cannot be written ({error.strerror or error})") from error
     folder = shlex.quote(str(run.directory))
     scenarios = len({cell.scenario for cell in run.cells})
-    if max_scenarios is not None and scenarios > max_scenarios:
-        console.print(
-            f"Figures of the first {max_scenarios} scenarios; for all {scenarios}: bandit-env report {folder}"
-        )
-    console.print(f"{drawn} figures in {run.directory / 'figures'}; all rows in {run.directory}. To look at them:")
+    if max_scenarios == 0:
+        console.print(f"For figures: bandit-env report {folder}", soft_wrap=True)
+    elif max_scenarios is not None and scenarios > max_scenarios:
+        what = f"Figures of the first {max_scenarios} scenarios; for all {scenarios}:"
+        console.print(f"{what} bandit-env report {folder}", soft_wrap=True)
+    figures = f"{drawn} figures in {run.directory / 'figures'}; all" if drawn else "All"
+    console.print(f"{figures} rows in {run.directory}. To look at them:", soft_wrap=True)
     console.print(f"  tensorboard --logdir {folder}", soft_wrap=True)
 
 
 def tables(run: Run, width: int = 80) -> list["Table"]:
     """For each scenario a table with a row per agent and published figures beside ours; one of the arms if it tells.
 
-    They fit in 80 letters; more `width` is used for more room between the columns.
+    What does not fit into `width` letters beside each other goes into further tables, one below the other.
     """
     lines = summary.summarise(run).to_dict("records")
     published = {label: row for label, row in (run.config.get("published") or {}).items() if isinstance(row, Mapping)}
-    padding = (0, 1) if width >= WIDE else (0, 0)
     result = []
     for scenario in dict.fromkeys(cell.scenario for cell in run.cells):
         chosen = [(cell, line) for cell, line in zip(run.cells, lines) if cell.scenario == scenario]
-        result.append(_agents_table(run, chosen, published, padding))
+        groups = [[name for name in group if _is_shown(name, chosen, published)] for group in GROUPS]
+        parts = _split(groups, width, partial(_agents_table, chosen=chosen, published=published))
+        parts[0].title, parts[-1].caption = _title(run, *chosen[0]), _caption(chosen[0][0])
+        result += parts
         if _arms_tell(chosen, published):
-            result.append(_arms_table([cell for cell, _ in chosen], published))
+            cells = [cell for cell, _ in chosen]
+            arms = [[arm] for arm in range(cells[0].task.num_arms)]
+            result += _split(arms, width, partial(_arms_table, cells=cells, published=published))
     return result
+
+
+def _split(groups: "list[list[Any]]", width: int, make: "Callable[[list[Any], bool], Table]") -> "list[Table]":
+    """One wide table where that fits into `width`; else the groups of columns in as few narrow ones as do."""
+    from rich.console import Console
+
+    def fits(table: "Table") -> bool:
+        return Console(width=10_000).measure(table).maximum <= width
+
+    whole = make([column for group in groups for column in group], False)
+    if fits(whole):
+        return [whole]
+    parts: list[list[Any]] = []
+    for group in groups:
+        if parts and fits(make(parts[-1] + group, True)):
+            parts[-1] += group
+        else:
+            parts.append(list(group))
+    return [make(part, True) for part in parts]
 
 
 def _files(run: Run, directory: Path, max_scenarios: int | None) -> int:
@@ -122,32 +150,52 @@ COLUMNS: dict[str, tuple[str, Callable[[Row], str]]] = {
 }
 """Columns of the table of agents: of the summary, their headings, and how they are written."""
 
+GROUPS = (
+    ("mean_day", "median_day", "q95_day", "longer"),
+    ("days_saved", "conversions_saved", "worst_saved"),
+    ("correct", "undecided", "regret", "difference"),
+)
+"""Columns that stay beside each other in narrow tables."""
+
 
 def _agents_table(
-    run: Run, chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row], padding: tuple[int, int]
+    columns: Sequence[str], narrow: bool, chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row]
 ) -> "Table":
     """A row per agent, and below it, where there are any, the published figures."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    cell, first = chosen[0]
-    table = Table(box=box.SIMPLE_HEAD, title=_title(run, cell, first), title_justify="left", pad_edge=False)
-    table.padding = padding
-    table.title_style = "bold"
-    table.caption = _caption(cell)
-    table.caption_justify = "left"
-    columns = [name for name in COLUMNS if _is_shown(name, chosen, published)]
-    table.add_column("\nagent", overflow="fold", min_width=8)
+    table = _table(narrow)
+    table.add_column("\nagent", overflow="fold", no_wrap=narrow, min_width=8)
     for name in columns:
         table.add_column(COLUMNS[name][0], justify="right", no_wrap=True)
     for cell, line in chosen:
-        table.add_row(Text(cell.agent), *(COLUMNS[name][1](line) for name in columns))
+        table.add_row(_agent(cell, narrow), *(COLUMNS[name][1](line) for name in columns))
         source = published.get(cell.agent, {})
         if any(name in source for name in columns):
             texts = (Text(str(source.get(name, "")).replace(" (", "\n(")) for name in columns)
             table.add_row(Text("  published"), *texts, style="dim italic")
     return table
+
+
+def _table(narrow: bool) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 0) if narrow else (0, 1),
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+    )
+
+
+def _agent(cell: Cell, narrow: bool) -> "Text":
+    """An agent's name; in a narrow table on several lines, broken at spaces and hyphens."""
+    from rich.text import Text
+
+    return Text("\n".join(textwrap.wrap(cell.agent, NARROW_NAME)) if narrow else cell.agent)
 
 
 def _title(run: Run, cell: Cell, line: Row) -> str:
@@ -197,28 +245,27 @@ def _arms_tell(chosen: Sequence[tuple[Cell, Row]], published: Mapping[str, Row])
     return num_arms > 2 or named or all(line["undecided"] == 1 for _, line in chosen)
 
 
-def _arms_table(cells: Sequence[Cell], published: Mapping[str, Row]) -> "Table":
+def _arms_table(arms: Sequence[int], narrow: bool, cells: Sequence[Cell], published: Mapping[str, Row]) -> "Table":
     """Each arm's share of the traffic, its estimated rate, and the share of experiments that declare it."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("agent", overflow="fold")
-    table.add_column("of each arm")
+    table = _table(narrow)
     rates = cells[0].rates
-    for arm in range(cells[0].task.num_arms):
-        table.add_column(f"arm {arm}" + ("" if rates is None else f"\nrate {rates[arm]:g}"), justify="right")
+    table.add_column("agent", overflow="fold", no_wrap=narrow)
+    table.add_column("of each\narm" if narrow else "of each arm", no_wrap=narrow)
+    for arm in arms:
+        rate = "" if rates is None else f"\n{'' if narrow else 'rate '}{rates[arm]:g}"
+        table.add_column(f"arm {arm}{rate}", justify="right", no_wrap=narrow)
     for cell in cells:
-        arms = summary.summarise_arms(cell)
-        name = cell.agent
+        found = summary.summarise_arms(cell)
+        name = _agent(cell, narrow)
         for what, words in ARM_LINES.items():
-            if what == "picked" and not arms[what].any():
+            if what == "picked" and not found[what].any():
                 continue
-            shown = [_share(value) if what != "estimate" else _rate(value) for value in arms[what]]
-            table.add_row(Text(name), words, *shown)
-            name = ""
-            source = [str(published.get(cell.agent, {}).get(f"{what}_{arm}", "")) for arm in arms["arm"]]
+            shown = [_share(value) if what != "estimate" else _rate(value) for value in found[what].iloc[list(arms)]]
+            table.add_row(name, "\n".join(words.rsplit(maxsplit=1)) if narrow else words, *shown)
+            name = Text("")
+            source = [str(published.get(cell.agent, {}).get(f"{what}_{arm}", "")) for arm in arms]
             if any(source):
                 table.add_row("  published", "", *map(Text, source), style="dim italic")
     return table

@@ -36,6 +36,8 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._progress.tasks[0].total is None:  # it did not come to that: leave no empty bar behind
+            self._progress.update(self._task, visible=False)
         self._progress.stop()
 
     def start(self, cells: int, replications: int, finished: int) -> None:

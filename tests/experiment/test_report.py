@@ -9,7 +9,7 @@ import samples
 from rich.console import Console
 
 from bandit_env.cli import main
-from bandit_env.experiment import report, run
+from bandit_env.experiment import report, results, run
 from bandit_env.experiment.errors import StorageError
 from bandit_env.experiment.results import Classical
 from bandit_env.experiment.summary import summarise
@@ -17,7 +17,7 @@ from bandit_env.experiment.summary import summarise
 
 def printed(result, width=160):
     console = Console(file=io.StringIO(), width=width)
-    for table in report.tables(result):
+    for table in report.tables(result, width):
         console.print(table)
     return console.file.getvalue()
 
@@ -44,7 +44,7 @@ def test_a_row_per_agent_with_published_figures_below():
     assert source.split() == ["175", "96.4", "%", "(482/500)"]
     assert cells_of(text, "uniform")
     assert "worst" not in text
-    assert "the classical test's 223 days (22,330 visits)" in text
+    assert "the classical test's 223 days (22,330 visits)" in " ".join(text.split())
 
 
 def test_published_figures_stand_in_their_columns():
@@ -113,6 +113,23 @@ def test_nothing_is_cut_off_in_a_narrow_window(width):
     assert f" {cell.rows['regret'].mean():.1f} " in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_columns_that_do_not_fit_are_in_a_table_below(width):
+    agents = ("thompson, literal rule", "thompson, value remaining", "uniform-classical")
+    rates = (0.04, 0.05, 0.045, 0.03, 0.02, 0.035)
+    cells = [samples.cell(rates=rates, agent=name, seed=i) for i, name in enumerate(agents)]
+    published = {name: {"worst_saved": "> 800", "conversions_saved": "1,173"} for name in agents}
+    text = printed(samples.run(*cells, published=published), width)
+    assert "…" not in text
+    assert all(len(line) <= width for line in text.splitlines())
+    words = text.split()
+    for heading in ("median", "longer", "conv.", "worst", "correct", "regret", "first's"):
+        assert heading in words
+    assert words.count("agent") == {60: 4, 80: 3, 160: 2}[width]  # tables of agents and of arms
+    assert words.count("published") == 3
+    assert ("uniform-classical" in words) == (width == 160)
+
+
 def test_markup_in_names_is_text():
     text = printed(samples.run(samples.cell(agent="[red]mine[/red]", scenario="[bold]")))
     assert "[red]mine[/red]" in text
@@ -154,6 +171,14 @@ def test_a_report_can_be_made_again(folder, capsys):
 
 def copy(folder, to):
     return shutil.copytree(folder, to / "run")
+
+
+def test_without_figures_it_says_how_to_get_them(folder):
+    console = Console(file=io.StringIO(), width=160)
+    report.write(results.read(folder), console, max_scenarios=0)
+    told = console.file.getvalue()
+    assert f"For figures: bandit-env report '{folder}'\nAll rows in {folder}. To look at them:\n" in told
+    assert " 0 " not in told.split("For figures")[1]
 
 
 def test_a_half_written_run_shows_what_is_readable(folder, tmp_path, capsys):
