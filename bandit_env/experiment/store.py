@@ -149,7 +149,7 @@ class FolderStore:
         return chunk
 
     def _path(self, folder: str, part: Part) -> Path:
-        return self.directory / folder / "chunks" / f"{part.chunk:06d}.npz"
+        return self.directory / folder / "chunks" / f"{part.chunk:06d}.chunk"
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ def a_chunk(replications=5, updates=4, seed=0):
 
 @pytest.fixture
 def stored(tmp_path):
-    path = tmp_path / "000000.npz"
+    path = tmp_path / "000000.chunk"
     chunks.save(path, a_chunk())
     return path
 
@@ -36,13 +36,13 @@ def test_a_chunk_comes_back_as_it_was(stored):
 
 
 def test_an_absent_chunk_is_none(tmp_path):
-    assert chunks.load(tmp_path / "000000.npz") is None
+    assert chunks.load(tmp_path / "000000.chunk") is None
 
 
 @given(cut=st.integers(0, 10_000))
 @settings(max_examples=100, deadline=None)
 def test_a_chunk_cut_short_is_found_out(cut, tmp_path_factory):
-    path = tmp_path_factory.mktemp("cut") / "chunk.npz"
+    path = tmp_path_factory.mktemp("cut") / "chunk.chunk"
     chunks.save(path, a_chunk())
     content = path.read_bytes()
     path.write_bytes(content[: cut % len(content)])
@@ -52,7 +52,7 @@ def test_a_chunk_cut_short_is_found_out(cut, tmp_path_factory):
 @given(place=st.integers(0, 10_000), change=st.integers(1, 255))
 @settings(max_examples=100, deadline=None)
 def test_one_altered_byte_is_found_out(place, change, tmp_path_factory):
-    path = tmp_path_factory.mktemp("altered") / "chunk.npz"
+    path = tmp_path_factory.mktemp("altered") / "chunk.chunk"
     chunks.save(path, a_chunk())
     content = bytearray(path.read_bytes())
     content[place % len(content)] ^= change

@@ -31,7 +31,7 @@ REPLICATIONS = 2200  # three chunks, the last one cut
 
 def contents(directory):
     """Every byte of the rows and curves that a run has left, and of its chunks."""
-    files = [p for p in sorted(Path(directory).rglob("*")) if p.suffix in (".parquet", ".npz")]
+    files = [p for p in sorted(Path(directory).rglob("*")) if p.suffix in (".parquet", ".npz", ".chunk")]
     return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 

@@ -52,7 +52,7 @@ def finished(out):
     """The chunks that are there, whole."""
     from bandit_env.experiment import chunk
 
-    return {path for path in out.rglob("chunks/*.npz") if chunk.load(path) is not None}
+    return {path for path in out.rglob("chunks/*.chunk") if chunk.load(path) is not None}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -68,7 +68,7 @@ def test_kill_9_at_a_random_moment_then_resume(tmp_path, workers, moment):
 @pytest.mark.parametrize("damage", ["truncated", "altered", "emptied", "removed"])
 def test_a_damaged_chunk_is_played_again(tmp_path, reference, damage):
     play(tmp_path)
-    path = tmp_path / "experiment" / "drawing" / "chunks" / "000001.npz"
+    path = tmp_path / "experiment" / "drawing" / "chunks" / "000001.chunk"
     content = path.read_bytes()
     if damage == "removed":
         path.unlink()
