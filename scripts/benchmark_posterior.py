@@ -107,9 +107,14 @@ def scaling(rng):
 
 
 def panels(rng):
-    conversions, visits, *_ = counts(6, 50, rng)
+    """What is always done in panels: losses, and visits that differ by orders of magnitude."""
+    conversions, visits, *_ = counts(6, 1000, rng)
     seconds = compare({"": lambda: expected_loss(conversions, visits)}, 5)[""]
-    line("6 arms, 50 rows: expected_loss (always on panels)", seconds, 50, "row", 1)
+    line("6 arms, 1000 rows: expected_loss", seconds, 1000, "row", 1)
+    visits = np.floor(np.exp(rng.uniform(3, 18, (1000, 6))))
+    conversions = np.floor(visits * rng.beta(20, 300, visits.shape))
+    seconds = compare({"": lambda: weights_and_value_remaining(conversions, visits)}, 5)[""]
+    line("6 arms of 20 to 10^8 visits, 1000 rows: weights_and_value_remaining", seconds, 1000, "row", 1)
 
 
 def first_calls():

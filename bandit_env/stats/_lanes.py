@@ -2,56 +2,59 @@
 
 A lane never sees its neighbours: what is computed in it has the same bits whatever stands in the other seven. On
 narrower machines LLVM splits the vectors; fused multiply-adds are written as such, so the bits do not depend on that.
+
+Formulas are `@formula`s: plain Python on `Lanes`, run once while Numba compiles the kernel that calls them, which
+writes their instructions down. Numba compiles the loops and branches between them; for formulas it would need a hundred
+times as long.
 """
 
+import inspect
 import operator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.core.typing.templates import ConcreteTemplate, infer_global, make_intrinsic_template, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
 WIDTH = 8
 
-# for what only other kernels call; editing this file does not renew what is cached of those in others
+# for what only other kernels call, and for what only one calls; editing a file does not renew what others have cached
 kernel = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+part = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, inline="always")
 
 _VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 _INTEGERS = ir.VectorType(ir.IntType(64), WIDTH)
 _BITS = ir.VectorType(ir.IntType(1), WIDTH)
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
+class _LanesType(types.Type):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(name="lanes")
 
 
-class _Mask(types.Type):  # type: ignore[misc]
+class _MaskType(types.Type):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(name="mask")
 
 
-LANES, MASK = _Lanes(), _Mask()
+LANES, MASK = _LanesType(), _MaskType()
 
 
-@register_model(_Lanes)
+@register_model(_LanesType)
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
 
 
-@register_model(_Mask)
+@register_model(_MaskType)
 class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _BITS)
-
-
-def _constant(value: float) -> ir.Constant:
-    return ir.Constant(_VECTOR, [value] * WIDTH)
 
 
 def _spread(builder: Any, value: Any) -> Any:
@@ -60,14 +63,175 @@ def _spread(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(vector, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
 
-def _call(builder: Any, name: str, *arguments: Any) -> Any:
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(arguments))
-    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-    return builder.call(function, arguments)
+class Mask:
+    """One truth value per lane, in a formula."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    def __and__(self, other: "Mask") -> "Mask":
+        return Mask(self.builder, self.builder.and_(self.value, other.value))
 
 
-def _arithmetic(operation: Any, build: str) -> None:
-    """Teach Numba x + y and so on for lanes with lanes and with plain numbers, which are spread over the lanes."""
+class Lanes:
+    """Eight numbers, in a formula: every operation adds one instruction to the kernel."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    def like(self, other: "Lanes | float") -> Any:
+        """The vector of another value; of a number, that number in all lanes."""
+        return other.value if isinstance(other, Lanes) else ir.Constant(_VECTOR, [float(other)] * WIDTH)
+
+    def _do(self, build: str, first: "Lanes | float", second: "Lanes | float") -> "Lanes":
+        return Lanes(self.builder, getattr(self.builder, build)(self.like(first), self.like(second)))
+
+    def __add__(self, other: "Lanes | float") -> "Lanes":
+        return self._do("fadd", self, other)
+
+    def __radd__(self, other: float) -> "Lanes":
+        return self._do("fadd", other, self)
+
+    def __sub__(self, other: "Lanes | float") -> "Lanes":
+        return self._do("fsub", self, other)
+
+    def __rsub__(self, other: float) -> "Lanes":
+        return self._do("fsub", other, self)
+
+    def __mul__(self, other: "Lanes | float") -> "Lanes":
+        return self._do("fmul", self, other)
+
+    def __rmul__(self, other: float) -> "Lanes":
+        return self._do("fmul", other, self)
+
+    def __truediv__(self, other: "Lanes | float") -> "Lanes":
+        return self._do("fdiv", self, other)
+
+    def __rtruediv__(self, other: float) -> "Lanes":
+        return self._do("fdiv", other, self)
+
+    def __neg__(self) -> "Lanes":
+        return Lanes(self.builder, self.builder.fneg(self.value))
+
+    def __lt__(self, other: "Lanes | float") -> Mask:
+        return Mask(self.builder, self.builder.fcmp_ordered("<", self.value, self.like(other)))
+
+    def __gt__(self, other: "Lanes | float") -> Mask:
+        return Mask(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other)))
+
+    def __abs__(self) -> "Lanes":
+        return self.call("llvm.fabs.v8f64")
+
+    def call(self, name: str, *others: "Lanes | float") -> "Lanes":
+        """The result of an LLVM function of vectors."""
+        arguments = [self.value, *map(self.like, others)]
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(arguments))
+        function = self.builder.module.globals.get(name) or ir.Function(self.builder.module, kind, name)
+        return Lanes(self.builder, self.builder.call(function, arguments))
+
+    def bits(self) -> Any:
+        """The vector's bits as integers."""
+        return self.builder.bitcast(self.value, _INTEGERS)
+
+
+class Formula:
+    """What `formula` makes: plain Python to other formulas, one instruction to Numba."""
+
+    def __init__(self, function: Callable[..., Any], define: Any) -> None:
+        self.function, self.__name__, self.__doc__ = function, function.__name__, function.__doc__
+        template = make_intrinsic_template(self, define, self.__name__, prefer_literal=False, kwargs={})
+        self._numba_type_ = types.Function(template)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+
+def _wrap(builder: Any, kind: Any, value: Any) -> Any:
+    """A value of Numba's as one of a formula's."""
+    if kind == MASK:
+        return Mask(builder, value)
+    return Lanes(builder, value if kind == LANES else _spread(builder, value))
+
+
+def formula(function: Callable[..., Any]) -> Any:
+    """Let kernels call a function of lanes and masks; numbers are spread over the lanes.
+
+    What it returns, lanes, a mask or a tuple of them, is read from its annotation.
+    """
+    declared = inspect.signature(function)
+    results = [MASK if kind is Mask else LANES for kind in get_args(declared.return_annotation)]
+    single = MASK if declared.return_annotation is Mask else LANES
+    result = types.BaseTuple.from_types(results) if results else single
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        out = function(*(_wrap(builder, kind, value) for kind, value in zip(sig.args, args, strict=True)))
+        return context.make_tuple(builder, result, [x.value for x in out]) if results else out.value
+
+    def define(typing: Any, *arguments: Any) -> Any:
+        exact = [given if given in (LANES, MASK) else types.float64 for given in arguments]
+        return result(*exact), generate
+
+    first = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_ONLY)
+    define.__signature__ = declared.replace(parameters=[first, *declared.parameters.values()])  # type: ignore[attr-defined]
+    return Formula(function, define)
+
+
+@formula
+def spread(value: Lanes) -> Lanes:
+    """The same number in all lanes."""
+    return value
+
+
+@formula
+def fma(x: Lanes, y: Lanes, z: Lanes) -> Lanes:
+    """The sum x y + z, rounded once."""
+    return x.call("llvm.fma.v8f64", y, z)
+
+
+@formula
+def root(x: Lanes) -> Lanes:
+    """The square root."""
+    return x.call("llvm.sqrt.v8f64")
+
+
+@formula
+def where(mask: Mask, x: Lanes, y: Lanes) -> Lanes:
+    """Take x where the mask holds, y elsewhere."""
+    lanes = x if isinstance(x, Lanes) else y
+    return Lanes(lanes.builder, lanes.builder.select(mask.value, lanes.like(x), lanes.like(y)))
+
+
+@formula
+def less(x: Lanes, y: Lanes) -> Mask:
+    """Where x < y: false for NaN."""
+    return x < y
+
+
+@formula
+def larger(x: Lanes, y: Lanes) -> Lanes:
+    """The larger of two; y where x is NaN."""
+    return where(x > y, x, y)
+
+
+@formula
+def smaller(x: Lanes, y: Lanes) -> Lanes:
+    """The smaller of two; y where x is NaN."""
+    return where(x < y, x, y)
+
+
+@intrinsic
+def anywhere(typing: Any, mask: Any) -> Any:
+    """Whether the mask holds in any lane: decides what is worth computing, never what comes out."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = builder.bitcast(args[0], ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(WIDTH), 0))
+
+    return types.boolean(MASK), generate
+
+
+def _arithmetic(operation: Any) -> None:
+    """Teach Numba x + y and so on for lanes with lanes and with plain numbers."""
     numbers = (LANES, types.float64)
     pairs = [(x, y) for x in numbers for y in numbers if LANES in (x, y)]
 
@@ -79,29 +243,21 @@ def _arithmetic(operation: Any, build: str) -> None:
 
         @lower_builtin(operation, x, y)
         def _lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            vectors = [
-                value if kind == LANES else _spread(builder, value) for kind, value in zip(sig.args, args, strict=True)
-            ]
-            return getattr(builder, build)(*vectors)
+            return operation(*(_wrap(builder, kind, value) for kind, value in zip(sig.args, args, strict=True))).value
 
 
-for _operation, _build in (
-    (operator.add, "fadd"),
-    (operator.sub, "fsub"),
-    (operator.mul, "fmul"),
-    (operator.truediv, "fdiv"),
-):
-    _arithmetic(_operation, _build)
+for _operation in (operator.add, operator.sub, operator.mul, operator.truediv):
+    _arithmetic(_operation)
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+    return builder.gep(builder.bitcast(data, _VECTOR.as_pointer()), [index])
 
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """Eight neighbours of a contiguous float64 array, from `index` on."""
+    """The eight neighbours from 8 `index` on, of a contiguous float64 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         value = builder.load(_address(context, builder, sig.args[0], *args))
@@ -113,7 +269,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write eight neighbours of a contiguous float64 array, from `index` on."""
+    """Write the eight neighbours from 8 `index` on, of a contiguous float64 array."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         instruction = builder.store(args[2], _address(context, builder, sig.args[0], *args[:2]))
@@ -146,82 +302,6 @@ def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, array.dtype), generate
 
 
-@intrinsic
-def spread(typing: Any, value: Any) -> Any:
-    """The same number in all lanes."""
-    return LANES(types.float64), lambda context, builder, sig, args: _spread(builder, args[0])
-
-
-@intrinsic
-def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
-    """The sum x y + z, rounded once."""
-    kinds = [LANES if kind == LANES else types.float64 for kind in (x, y, z)]
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        vectors = [v if k == LANES else _spread(builder, v) for k, v in zip(sig.args, args, strict=True)]
-        return _call(builder, "llvm.fma.v8f64", *vectors)
-
-    return LANES(*kinds), generate
-
-
-@intrinsic
-def root(typing: Any, x: Any) -> Any:
-    """The square root."""
-    return LANES(LANES), lambda context, builder, sig, args: _call(builder, "llvm.sqrt.v8f64", args[0])
-
-
-@intrinsic
-def less(typing: Any, x: Any, y: Any) -> Any:
-    """Where x < y: false for NaN."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.fcmp_ordered("<", *args)
-
-    return MASK(LANES, LANES), generate
-
-
-@intrinsic
-def select(typing: Any, mask: Any, x: Any, y: Any) -> Any:
-    """Take x where the mask holds, y elsewhere."""
-    return LANES(MASK, LANES, LANES), lambda context, builder, sig, args: builder.select(*args)
-
-
-@intrinsic
-def anywhere(typing: Any, mask: Any) -> Any:
-    """Whether the mask holds in any lane: decides what is worth computing, never what comes out."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        bits = builder.bitcast(args[0], ir.IntType(WIDTH))
-        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(WIDTH), 0))
-
-    return types.boolean(MASK), generate
-
-
-@intrinsic
-def _scale(typing: Any, x: Any, shifter: Any) -> Any:
-    """Scale to x 2^k, where `shifter` is 1.5 2^52 + k: k stands in its lowest bits."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        shift = ir.Constant(_INTEGERS, [52] * WIDTH)
-        exponent = builder.shl(builder.bitcast(args[1], _INTEGERS), shift)
-        return builder.bitcast(builder.add(builder.bitcast(args[0], _INTEGERS), exponent), _VECTOR)
-
-    return LANES(LANES, LANES), generate
-
-
-@intrinsic
-def _exponent(typing: Any, x: Any) -> Any:
-    """The k where x = m 2^k with m in [sqrt(1/2), sqrt(2)), as a float; x positive and normal."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        root_half = int(np.sqrt(0.5).view(np.int64))
-        bits = builder.sub(builder.bitcast(args[0], _INTEGERS), ir.Constant(_INTEGERS, [root_half] * WIDTH))
-        whole = builder.ashr(bits, ir.Constant(_INTEGERS, [52] * WIDTH))
-        return builder.sitofp(whole, _VECTOR)
-
-    return LANES(LANES), generate
-
-
 _MAGIC = 1.5 * 2.0**52  # adding it rounds to an integer, left in the lowest bits
 _LOG2 = float(np.log(2))
 _LOG2_LOW = 2.3190468138462996e-17  # log 2 minus its double, so that k log 2 is right to the last digit
@@ -245,54 +325,69 @@ _E = _fit(_expm1_ratio, -0.5 * _LOG2, 0.5 * _LOG2, 9)
 _L = _fit(_atanh_ratio, 0.0, 0.02944, 7)
 
 
-@kernel
-def _reduced(x: Any) -> Any:
+def horner(x: Lanes, coefficients: tuple[float, ...]) -> Any:
+    """The polynomial with these coefficients, ascending."""
+    value: Any = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        value = fma(x, value, c)
+    return value
+
+
+def _scale(x: Lanes, shifter: Lanes) -> Lanes:
+    """Scale to x 2^k, where `shifter` is 1.5 2^52 + k: k stands in its lowest bits."""
+    exponent = x.builder.shl(shifter.bits(), ir.Constant(_INTEGERS, [52] * WIDTH))
+    return Lanes(x.builder, x.builder.bitcast(x.builder.add(x.bits(), exponent), _VECTOR))
+
+
+def _exponent(x: Lanes) -> Lanes:
+    """The k where x = m 2^k with m in [sqrt(1/2), sqrt(2)); x positive and normal."""
+    root_half = int(np.sqrt(0.5).view(np.int64))
+    bits = x.builder.sub(x.bits(), ir.Constant(_INTEGERS, [root_half] * WIDTH))
+    whole = x.builder.ashr(bits, ir.Constant(_INTEGERS, [52] * WIDTH))
+    return Lanes(x.builder, x.builder.sitofp(whole, _VECTOR))
+
+
+def _reduced(x: Lanes) -> tuple[Lanes, Lanes]:
     """(e^r - 1, 1.5 2^52 + k) where x = k log 2 + r, |r| <= log(2)/2."""
     shifter = fma(x, 1 / _LOG2, _MAGIC)
     k = shifter - _MAGIC
     r = fma(k, -_LOG2_LOW, fma(k, -_LOG2, x))
-    y = fma(fma(fma(fma(spread(_E[9]), r, _E[8]), r, _E[7]), r, _E[6]), r, _E[5])
-    y = fma(fma(fma(fma(fma(y, r, _E[4]), r, _E[3]), r, _E[2]), r, _E[1]), r, _E[0])
-    return fma(r * r, y, r), shifter
+    return fma(r * r, horner(r, _E), r), shifter
 
 
-@kernel
-def vexp(x: Any) -> Any:
+@formula
+def vexp(x: Lanes) -> Lanes:
     """e^x to 4e-16 relative; 0 below e^-700."""
-    tiny = less(x, spread(-700.0))
-    y, shifter = _reduced(select(tiny, spread(0.0), x))
-    return select(tiny, spread(0.0), _scale(y + 1.0, shifter))
+    tiny = x < -700.0
+    y, shifter = _reduced(where(tiny, 0.0, x))
+    return where(tiny, 0.0, _scale(y + 1.0, shifter))
 
 
-@kernel
-def vexpm1(x: Any) -> Any:
+@formula
+def vexpm1(x: Lanes) -> Lanes:
     """e^x - 1 to 4e-16 relative."""
-    x = select(less(x, spread(-700.0)), spread(-700.0), x)
-    y, shifter = _reduced(x)
-    power = _scale(spread(1.0), shifter)
+    y, shifter = _reduced(where(x < -700.0, -700.0, x))
+    power = _scale(Lanes(x.builder, x.like(1.0)), shifter)
     return fma(power, y, power - 1.0)
 
 
-@kernel
-def vlog1p(y: Any) -> Any:
+def _log(f: Lanes, k: Lanes) -> Lanes:
+    """log((1 + f) 2^k)."""
+    s = f / (2.0 + f)
+    z = s * s
+    return fma(k, _LOG2, fma(s * z, horner(z, _L), s + s))
+
+
+@formula
+def vlog1p(y: Lanes) -> Lanes:
     """log(1 + y) for y > -1: to 4e-16, relative to y where 1 + y lies in [sqrt(1/2), sqrt(2))."""
     w = 1.0 + y
     k = _exponent(w)
-    f = select(less(k * k, spread(0.5)), y, _scale(w, _MAGIC - k) - 1.0)
-    s = f / (2.0 + f)
-    z = s * s
-    p = fma(fma(fma(fma(spread(_L[7]), z, _L[6]), z, _L[5]), z, _L[4]), z, _L[3])
-    p = fma(fma(fma(p, z, _L[2]), z, _L[1]), z, _L[0])
-    return fma(k, _LOG2, fma(s * z, p, s + s))
+    return _log(where(k * k < 0.5, y, _scale(w, _MAGIC - k) - 1.0), k)
 
 
-@kernel
-def vlog(x: Any) -> Any:
+@formula
+def vlog(x: Lanes) -> Lanes:
     """log(x) for x positive and normal, to 4e-16."""
     k = _exponent(x)
-    f = _scale(x, _MAGIC - k) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    p = fma(fma(fma(fma(spread(_L[7]), z, _L[6]), z, _L[5]), z, _L[4]), z, _L[3])
-    p = fma(fma(fma(p, z, _L[2]), z, _L[1]), z, _L[0])
-    return fma(k, _LOG2, fma(s * z, p, s + s))
+    return _log(_scale(x, _MAGIC - k) - 1.0, k)

@@ -17,31 +17,36 @@ exp(a u - n log(1 + e^u)) / B(a, b): analytic for |Im u| < pi, log-concave, deca
     P(arm i is best) = int f_i prod_{j != i} F_j du,        P(value remaining <= h) = int f~_c prod_{j != c} F_j du,
 
 c the champion, the arm with the largest P(best), and f~_c the density of (1 + h) t_c (value remaining, "(max_j rate_j
-- rate_c) / rate_c", is Scott's, https://support.google.com/analytics/answer/2844870, 2013). Two ways of computing:
+- rate_c) / rate_c", is Scott's, https://support.google.com/analytics/answer/2844870, 2013). Nodes come in blocks
+(`_blocks`), of two kinds (`_rules`), and rows of one kind eight at a time (`_rows`):
 
-*Grid* (`_grid`), for ordinary rows: equally spaced nodes, F from f by sinc indefinite integration (Stenger, Numerical
-Methods Based on Sinc and Analytic Functions, 1993, section 4.5), small F by a continued fraction (Didonato and
-Morris, ACM TOMS 18, 1992). *Panels* (`_panels`), for all others: adaptive panels of sixteen Gauss-Legendre nodes.
+*Sinc*, for ordinary rows: one block of equally spaced nodes; F from f by sinc indefinite integration (Stenger,
+Numerical Methods Based on Sinc and Analytic Functions, 1993, section 4.5). *Panels*, for all others and for more than
+128 arms: sixteen Gauss-Legendre nodes each, as short as the narrowest density that matters there asks for, from the
+upper end down; F from f by integrating the interpolant. In both, small F by a continued fraction (Didonato and Morris,
+ACM TOMS 18, 1992).
 
-**Errors** of the grid, and what holds each:
+**Errors** of a sinc block, and what holds each:
 
 - Spacing. The Fourier transform of a density is |Gamma(a + iw) Gamma(b - iw)| / (Gamma(a) Gamma(b)), below
   exp(-w^2 s^2 / 2) with s^2 = 1/(a + 4) + 1/(b + 4) until it is 1e-10. Sinc integration with spacing x s errs by what
   lies beyond w = pi / (x s), about (2 / pi) e^(-W^2/2) / W^2 with W = pi / x: 2e-12 at x = 0.47, s the smallest.
-  Products of K distribution functions are rougher than one; their error is seen in the next item.
+  Products of K distribution functions are rougher than one, so x falls like K^-0.12.
 - The sum over arms before any normalisation, which is never done: a row that misses 1 by more than 5e-11 is done
-  again on a finer grid, then on panels.
+  again in panels.
 - Window. Cut where some factor of every product is below e^-25, or lower where a far arm's share is won there: at
   most 1e-12; arms that reach out of it are tapered, and a share below 1e-4 that is not clearly inside goes to panels.
-- A threshold that moves the champion's density by more than eight nodes goes to panels: there the grid was measured to
-  err by up to 4e-9, from tapered arms.
-- Rounding, about 2e-16 (a |u| + n log(1 + e^u)): a row where this exceeds 1e-11 (some 10^7 visits) goes to panels.
+- A threshold that moves the champion's density by more than eight nodes goes to panels: there a sinc block was
+  measured to err by up to 4e-9, from tapered arms.
+- Rounding, about 2e-16 (a |d| + n log(1 + p (e^d - 1))) at a distance d from the block's centre: a row where this
+  exceeds 1e-11 goes to panels, whose blocks are narrow.
 - The continued fraction, six levels, is used below F = 1e-4: 1e-8 relative, so that shares down to 1e-30 have six
   digits.
 
-Panels: each spans at most two standard deviations of the narrowest density that matters there, so that interpolation
-by degree 15 errs below 3e-12 relative; densities near their modes are series in the Bernoulli cumulants, so that
-nothing cancels at 10^9 visits. Their check is the sum over arms and every density's mass; where it misses 1 by more
+Panels: two standard deviations by degree 15 err below 3e-12 of the density's peak, and by far less in the integrals;
+up to 3.2 do for a few arms, 1.2 for a thousand. The sweep ends where the product of all F, which bounds whatever is
+left, is below 1e-13 and 1e-9 of the smallest share. Densities far from a mode are exact there by the series in the
+Bernoulli cumulants, so that nothing cancels at 10^9 visits. The check is the sum over arms; where it misses 1 by more
 than 1e-10 a `PosteriorAccuracyWarning` says so.
 """
 
@@ -56,15 +61,14 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bandit_env.stats import _grid, _panels
+from bandit_env.stats import _rows, _rules
+from bandit_env.stats._plan import LOSS, QUANTILE, VALUE, WEIGHTS
 
 Float = NDArray[np.float64]
 Count = NDArray[np.intp]
 
 ACCURACY = 1e-10  # absolute, of the probabilities
-BLOCK = 1024  # rows that the grid sorts by node count at a time
-FINER = 1.45  # how much finer the second grid is
-VANISHED = 750.0  # twice exp(-750) is 0 in float64
+BLOCK = 1024  # rows that are sorted by rule at a time
 
 _local = threading.local()
 
@@ -90,8 +94,8 @@ def probability_best(
     Raises:
         ValueError: an invalid count, prior, shape or number of workers; says which, where, and what was expected.
     """
-    rows = _Rows(conversions, visits, prior)
-    best, _ = rows.solve(_grid.WEIGHTS, 0.0, workers)
+    rows = _Counts(conversions, visits, prior)
+    best, _ = rows.solve(WEIGHTS, 0.0, workers)
     return best.reshape(rows.shape)
 
 
@@ -117,7 +121,7 @@ def probability_beats(
     Raises:
         ValueError: as `probability_best`, or no such control.
     """
-    rows = _Rows(conversions, visits, prior)
+    rows = _Counts(conversions, visits, prior)
     arms = rows.shape[-1]
     if not -arms <= index(control) < arms:
         raise ValueError(f"control is {control}; expected an arm's index, from {-arms} to {arms - 1}")
@@ -126,7 +130,7 @@ def probability_beats(
     others = [arm for arm in range(arms) if arm != control]
     pairs = np.array([[control, arm] for arm in others])
     result = np.zeros((len(rows.visits), arms))
-    best, _ = rows.take(pairs).solve(_grid.WEIGHTS, 0.0, workers)
+    best, _ = rows.take(pairs).solve(WEIGHTS, 0.0, workers)
     result[:, others] = best[:, 1].reshape(len(result), arms - 1)
     return result.reshape(rows.shape)
 
@@ -176,15 +180,15 @@ def potential_value_remaining(
 
     Returns:
         Shape (...,), within 1e-8 of 1 + itself; 0 where the champion's P(best) is at least `quantile`; inf above
-        1e299 (priors far below 1).
+        e^344 (priors far below 1).
 
     Raises:
         ValueError: as `probability_best`, or a quantile outside (0, 1).
     """
     if not 0 < quantile < 1:
         raise ValueError(f"quantile is {quantile}; expected a probability between 0 and 1, exclusive")
-    rows = _Rows(conversions, visits, prior)
-    _, value = rows.solve(_grid.QUANTILE, float(quantile), workers)
+    rows = _Counts(conversions, visits, prior)
+    _, value = rows.solve(QUANTILE, float(quantile), workers)
     return value.reshape(rows.shape[:-1])[()]
 
 
@@ -196,7 +200,7 @@ def weights_and_value_remaining(
     prior: ArrayLike = (1, 1),
     workers: int | None = None,
 ) -> tuple[Float, Float]:
-    """`probability_best` and `value_remaining_below` in one pass, with the same bits.
+    """`probability_best` and `value_remaining_below` in one pass.
 
     Args:
         conversions, visits: counts, shape (..., K), K >= 2.
@@ -212,8 +216,8 @@ def weights_and_value_remaining(
     """
     if not (threshold >= 0 and isfinite(threshold)):
         raise ValueError(f"threshold is {threshold}; expected a finite number, at least 0")
-    rows = _Rows(conversions, visits, prior)
-    best, value = rows.solve(_grid.VALUE, float(threshold), workers)
+    rows = _Counts(conversions, visits, prior)
+    best, value = rows.solve(VALUE, float(threshold), workers)
     return best.reshape(rows.shape), value.reshape(rows.shape[:-1])[()]
 
 
@@ -222,7 +226,7 @@ def expected_loss(
 ) -> Float:
     """E[max_j rate_j - rate_arm]: the conversions per visit that shipping the arm is expected to give away.
 
-    Computed as int F_i (1 - prod_{j != i} F_j) dt, which is positive term by term.
+    Computed as int F_i (1 - prod_{j != i} F_j) dt.
 
     Args:
         conversions, visits: counts, shape (..., K), K >= 2.
@@ -235,11 +239,12 @@ def expected_loss(
     Raises:
         ValueError: as `probability_best`.
     """
-    rows = _Rows(conversions, visits, prior)
-    return rows.losses(workers).reshape(rows.shape)
+    rows = _Counts(conversions, visits, prior)
+    loss, _ = rows.solve(LOSS, 0.0, workers)
+    return loss.reshape(rows.shape)
 
 
-class _Rows:
+class _Counts:
     """Counts of N experiments as contiguous arrays (N, K), and what is computed from them."""
 
     def __init__(self, conversions: ArrayLike, visits: ArrayLike, prior: ArrayLike) -> None:
@@ -274,37 +279,23 @@ class _Rows:
         return np.broadcast_to(s, self.shape), np.broadcast_to(v, self.shape), p
 
     def check(self) -> None:
-        """Complain about the first count that is not one: the grid does so itself, in passing."""
+        """Complain about the first count that is not one: the kernel does so itself, in passing."""
         wrong = ~((self.conversions >= 0) & (self.conversions <= self.visits) & (self.visits < np.inf))
         if wrong.any():
             self._complain(int(wrong.argmax()))
 
-    def take(self, arms: Count) -> "_Rows":
+    def take(self, arms: Count) -> "_Counts":
         """Rows of some arms of each row: arms of shape (m, k) makes m rows of k arms of every row."""
         prior = np.broadcast_to(self.prior, (len(self.prior), self.shape[-1], 2))
         if len(prior) == 1:
             prior = np.broadcast_to(prior, (len(self.visits), *prior.shape[1:]))
-        return _Rows(self.conversions[:, arms], self.visits[:, arms], prior[:, arms])
+        return _Counts(self.conversions[:, arms], self.visits[:, arms], prior[:, arms])
 
     def solve(self, want: int, target: float, workers: int | None) -> tuple[Float, Float]:
-        """P(best), shape (N, K), and what is wanted of the value remaining, shape (N,)."""
+        """P(best), or the expected losses, shape (N, K); and what is wanted of the value remaining, shape (N,)."""
         best, value = np.empty(self.visits.shape), np.empty(len(self.visits))
         self._share_out(lambda cut: self._solve(cut, want, target, best, value), workers)
         return best, value
-
-    def losses(self, workers: int | None) -> Float:
-        """E[max_j rate_j - rate_arm], shape (N, K)."""
-        self.check()
-        loss = np.empty(self.visits.shape)
-        a, b = self.conversions + self.prior[..., 0], self.visits - self.conversions + self.prior[..., 1]
-
-        def solve(cut: slice) -> None:
-            error = np.empty(len(a[cut]))
-            _panels.best_rows(a[cut], b[cut], np.empty_like(a[cut]), loss[cut], error)
-            _warn(error)
-
-        self._share_out(solve, workers)
-        return loss
 
     def _share_out(self, solve: Callable[[slice], None], workers: int | None) -> None:
         """Let threads, if any, solve slices of whole blocks of rows."""
@@ -321,12 +312,22 @@ class _Rows:
     def _solve(self, cut: slice, want: int, target: float, best: Float, value: Float) -> None:
         s, v = self.conversions[cut], self.visits[cut]
         p = self.prior if len(self.prior) == 1 else self.prior[cut]
-        status = np.empty(len(v), np.intp)
-        done = _on_grid(s, v, p, want, target, 1.0, best[cut], value[cut], status)
+        rows, arms = v.shape
+        if rows == 0:
+            return
+        strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
+        counts = s.ravel(), v.ravel(), p.ravel(), strides
+        error = np.empty(rows)
+        size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
+        room = getattr(_local, "room", {}).get((arms, size)) or _room(arms, size)
+        answers = best[cut].reshape(-1), value[cut], error
+        done = _rows.rows(*counts, arms, want, target, _rules.tables(), *room, *answers)
         if done >= 0:
-            self._complain(done + cut.start * v.shape[1])
-        if done == _grid.INCOMPLETE:
-            _repair(s, v, p, want, target, best[cut], value[cut], status)
+            self._complain(done + cut.start * arms)
+        off = np.flatnonzero(~(error <= ACCURACY))
+        if off.size:
+            message = f"{off.size} posteriors may be off by up to {error[off].max():.1e}, more than {ACCURACY}"
+            warnings.warn(message, PosteriorAccuracyWarning, stacklevel=5)
 
     def _complain(self, flat: int) -> NoReturn:
         """Say what is wrong with the count at this place of the flattened arrays."""
@@ -337,89 +338,12 @@ class _Rows:
         raise ValueError(f"conversions{where} is {s}; expected a number from 0 to visits{where} = {v}")
 
 
-def _on_grid(
-    s: Float, v: Float, p: Float, want: int, target: float, fineness: float, best: Float, value: Float, status: Count
-) -> int:
-    rows, arms = v.shape
-    if rows == 0:
-        return -1
-    size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
-    room = getattr(_local, "room", {}).get((arms, size)) or _room(arms, size)
-    strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
-    flat = s.ravel(), v.ravel(), p.ravel(), strides
-    outputs = best.reshape(-1), value, status
-    return int(_grid.KERNELS[want](*flat, arms, target, fineness, _grid.tables(), *room, *outputs))
-
-
 def _room(arms: int, size: int) -> tuple[Float, Count]:
     """Room to work in, remembered by each thread for the shapes it meets, while it is small."""
-    room = _grid.scratch(arms, size)
+    room = _rows.scratch(arms, size)
     if room[0].size < 1 << 18:
         remembered = _local.__dict__.setdefault("room", {})
         if len(remembered) >= 8:
             remembered.clear()
         remembered[arms, size] = room
     return room
-
-
-def _repair(s: Float, v: Float, p: Float, want: int, target: float, best: Float, value: Float, status: Count) -> None:
-    """Do again what the grid could not: on a finer one where its sum over arms was off, then on panels."""
-    rows = np.flatnonzero(status == _grid.BAD_WEIGHTS + _grid.BAD_VALUE)
-    if rows.size:
-        again_best, again_value, again = best[rows], value[rows], status[rows]
-        own = p if len(p) == 1 else p[rows]
-        _on_grid(s[rows], v[rows], own, want, target, FINER, again_best, again_value, again)
-        best[rows], value[rows], status[rows] = again_best, again_value, again
-    a, b = s + p[..., 0], v - s + p[..., 1]
-    rows = np.flatnonzero(status)
-    decided, champion = _decided(a[rows], b[rows])
-    rows = rows[decided]
-    if rows.size:
-        best[rows] = champion[decided, None] == np.arange(v.shape[1])
-        value[rows] = 0 if want == _grid.QUANTILE else 1
-        status[rows] = 0
-    rows = np.flatnonzero(status & _grid.BAD_WEIGHTS)
-    if rows.size:
-        again_best, loss, error = np.empty_like(v[rows]), np.empty_like(v[rows]), np.empty(rows.size)
-        _panels.best_rows(a[rows], b[rows], again_best, loss, error)
-        best[rows] = again_best
-        _warn(error)
-    rows = np.flatnonzero(status & _grid.BAD_VALUE)
-    if rows.size and want != _grid.WEIGHTS:
-        again_value, error = np.empty(rows.size), np.empty(rows.size)
-        champion = best[rows].argmax(axis=1)
-        solver = _panels.value_rows if want == _grid.VALUE else _panels.quantile_rows
-        solver(a[rows], b[rows], champion, target, best[rows], again_value, error)
-        value[rows] = again_value
-        _warn(error)
-
-
-def _decided(a: Float, b: Float) -> tuple[NDArray[np.bool_], Count]:
-    """Rows in which all arms but one have P(best) below the smallest float64, and that one, shape (N,) each.
-
-    For any t between the means of arms i and c, P(i is the best) <= P(rate_i >= t) + P(rate_c <= t), and by Chernoff's
-    bound a Beta(a, b) with mean p = a/(a + b) is beyond t with probability at most exp(-(a + b) kl(p, t)).
-    """
-    n = a + b
-    mean = a / n
-    sd = np.sqrt(mean * (1 - mean) / n)
-    champion = mean.argmax(axis=1)
-    row = np.arange(len(a))
-    top, width, count = (x[row, champion][:, None] for x in (mean, sd, n))
-    t = (mean * width + top * sd) / (width + sd)
-    with np.errstate(divide="ignore", invalid="ignore"):  # t = mean: no bound, a NaN is not above
-        bound = np.minimum(n * _divergence(mean, t), count * _divergence(top, t))
-    bound[row, champion] = np.inf
-    return bound.min(axis=1) > VANISHED, champion
-
-
-def _divergence(p: Float, q: Float) -> Float:
-    """kl(p, q) of Bernoulli laws."""
-    return np.asarray(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
-
-
-def _warn(error: Float) -> None:
-    off = np.flatnonzero(~(error <= ACCURACY))
-    if off.size:
-        message = f"{off.size} posteriors may be off by up to {error[off].max():.1e}, more than {ACCURACY}"
-        warnings.warn(message, PosteriorAccuracyWarning, stacklevel=5)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from bandit_env.stats import _panels
+from bandit_env.stats import _rows
 from bandit_env.stats.posterior import (
     PosteriorAccuracyWarning,
     expected_loss,
@@ -157,10 +157,12 @@ def test_two_threads_may_call_at_once():
 
 
 def test_a_failed_check_warns(monkeypatch):
-    def spoiled(a, b, best, loss, error):
-        best[:], loss[:], error[:] = 0.5, 0.1, 1e-6
+    def spoiled(*arguments):
+        *_, best, value, error = arguments
+        best[:], value[:], error[:] = 0.5, 0.1, 1e-6
+        return -1
 
-    monkeypatch.setattr(_panels, "best_rows", spoiled)
+    monkeypatch.setattr(_rows, "rows", spoiled)
     with pytest.warns(PosteriorAccuracyWarning, match=r"1 posteriors may be off by up to 1\.0e-06"):
         expected_loss([1, 2], [3, 4])
 
@@ -179,9 +181,9 @@ def test_importing_the_package_does_not_import_numba():
 def test_compiled_code_is_kept_between_processes(tmp_path):
     # an installation that cannot be written to: Numba then keeps its files where NUMBA_CACHE_DIR says
     code = (
-        "import sys, time; from bandit_env.stats import posterior, _grid; t = time.process_time();"
+        "import sys, time; from bandit_env.stats import posterior, _rows; t = time.process_time();"
         "posterior.weights_and_value_remaining([1, 2], [30, 40]); print(time.process_time() - t);"
-        "print(sum(_grid.KERNELS[_grid.VALUE].stats.cache_hits.values()))"
+        "print(sum(_rows.rows.stats.cache_hits.values()))"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     seconds, hits = [], []

@@ -1,0 +1,70 @@
+"""The rules of quadrature that the posterior's kernel knows: nodes, weights, and indefinite integration as a matrix.
+
+All but the last are sinc rules: equally spaced nodes for a whole row. With t(d) = Si(pi d)/pi, the integral of f above
+node k is sum_m f_m (1/2 + t(m - k)) (Stenger 1993, section 4.5). The last is Gauss-Legendre, for one panel of many:
+there it is sum_m w_m f_m (1/2 + t(k, m)) with weights w and w_m (1/2 - t(k, m)) the integral of m's Lagrange polynomial
+from -1 to node k. Either t changes its sign when both nodes are mirrored, so it maps even functions to odd ones and
+back: two matrices of half the size do.
+"""
+
+from functools import cache
+from math import erfc, pi
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+COUNTS = tuple(range(16, 97, 4))  # nodes of the sinc rules
+PANEL = 16  # nodes of a panel
+GAUSS = len(COUNTS)  # the index of the Gauss-Legendre rule
+NODES = (*COUNTS, PANEL)
+MARGIN = 5  # nodes of a sinc rule below the window, for the taper
+TAPER = tuple(0.5 * erfc((MARGIN - 1 - m) / 2) for m in range(24))  # what the first nodes of a sinc rule count
+
+Rules = tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]
+
+
+def _sine_integral(count: int) -> NDArray[np.float64]:
+    """Si(pi d)/pi for d = 0 .. count - 1, by Gauss-Legendre on each half-wave."""
+    nodes, weights = legendre.leggauss(20)
+    x = pi * (np.arange(count - 1)[:, None] + 0.5 * (nodes + 1))
+    return np.concatenate([[0.0], np.cumsum((np.sin(x) / x) @ weights * 0.5)])
+
+
+def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes, weights and t of Gauss-Legendre on [-1, 1]."""
+    nodes, weights = legendre.leggauss(PANEL)
+    degrees = np.arange(PANEL)
+    # the Lagrange polynomial of node m is sum_d (2 d + 1)/2 w_m P_d(x_m) P_d(x): Gauss's discrete orthogonality
+    basis = (degrees + 0.5) * legendre.legvander(nodes, PANEL - 1)
+    integrals = np.stack([legendre.legval(nodes, legendre.legint(np.eye(PANEL)[d], lbnd=-1)) for d in degrees])
+    return nodes, weights, 0.5 - (basis @ integrals).T
+
+
+def _folded(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The halves of a matrix t, in the order in which the kernel reads them: (k // 4, m, even or odd, k % 4)."""
+    half = len(t) // 2
+    columns = -(-half // 4) * 4
+    blocks = np.zeros((2, columns, half))
+    near, far = t[:half, :half], t[:half, ::-1][:, :half]
+    blocks[:, :half] = 0.5 * np.stack([near + far, near - far])
+    return blocks.reshape(2, -1, 4, half).transpose(1, 3, 0, 2).ravel()
+
+
+@cache
+def tables() -> Rules:
+    """All rules' nodes, weights (beside each other) and matrices; where those start; the taper; the node counts."""
+    sine = _sine_integral(COUNTS[-1])
+    parts, starts, at = [], [], 0
+    for count in COUNTS:
+        k = np.arange(count)
+        distance = k[None, :] - k[:, None]
+        t = np.sign(distance) * sine[np.abs(distance)]
+        parts.append((k - count // 2.0, np.ones(count), _folded(t)))
+    nodes, weights, t = _gauss()
+    parts.append((nodes, weights, _folded(t)))
+    for x, w, matrix in parts:
+        starts += [at, at + x.size, at + x.size + w.size]
+        at += x.size + w.size + matrix.size
+    flat = np.concatenate([piece for part in parts for piece in part])
+    return flat, np.array(starts, np.intp), np.array(TAPER), np.array(NODES, np.intp)
