@@ -8,14 +8,17 @@ from math import inf, log
 from typing import Any
 
 from bandit_env.stats._beta import (
+    apart,
     apart_from,
     both,
     density,
     fall,
     frame,
     lifted,
+    lifted_distance,
     lifted_level,
     node,
+    odds_at,
     peak,
     score,
     shallow,
@@ -38,6 +41,7 @@ from bandit_env.stats._lanes import (
     spread,
     store,
     vlog,
+    vlog1p,
     where,
 )
 from bandit_env.stats._plan import ABOVE, LOSS, LOST, MODE, PEAK, RECORD, SHARE, UPPER, A, B, gather
@@ -45,6 +49,10 @@ from bandit_env.stats._rules import GAUSS, MARGIN, TAPER
 
 SMALL = 1e-4  # distribution functions below this are computed by their continued fraction, and shares checked more
 WHOLE = 2e-11  # mass below the first node that may be forgotten
+FAR = (
+    8.0  # nodes of a sinc rule that the champion's density may move where arms are tapered: then they err by up to 4e-9
+)
+TAPERED = 1e-5  # a density, per node, that the taper may cut
 BEYOND = 10  # nodes above a sinc rule's window that the density of (1 + h) t may reach
 
 
@@ -321,3 +329,24 @@ def shortfall(
                 z = upright(z, over)
             met = fma(step, lifted(x, slope, n, level, log_, power, pull, z), met)
     return missed, met
+
+
+@kernel
+def out_of_reach(
+    w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, champion: Any, h: Any, whole: Any
+) -> Any:
+    """1 where a sinc rule cannot serve the density of (1 + h) t; `whole` where all of it lies above the first node."""
+    nodes = peek(rules[3], rule)
+    high = centre + step * (0.5 * nodes)
+    back = high - lifted_distance(high, odds_at(high), spread(0.0), h)
+    far = less(FAR * step, where(whole, vlog1p(h), back))
+    if not anywhere(far):
+        return spread(0.0)
+    cut = spread(0.0)
+    for j in range(arms):
+        f = records + (arms + 1) * RECORD + (4 + j) * nodes
+        most = load(w, f)
+        for k in range(1, MARGIN + 1):
+            most = larger(most, load(w, f + k))
+        cut = where(apart(champion, 1.0 * j), larger(cut, most), cut)
+    return where(far, where(whole, where(less(TAPERED, cut), 1.0, 0.0), 1.0), 0.0)

@@ -39,6 +39,7 @@ from bandit_env.stats._blocks import (
     describe,
     favourite,
     largest,
+    out_of_reach,
     shortfall,
 )
 from bandit_env.stats._lanes import (
@@ -59,7 +60,6 @@ from bandit_env.stats._lanes import (
     vexp,
     vexpm1,
     vlog,
-    vlog1p,
     where,
 )
 from bandit_env.stats._plan import (
@@ -90,7 +90,6 @@ from bandit_env.stats._plan import (
 )
 from bandit_env.stats._rules import COUNTS, GAUSS, PANEL
 
-FAR = 8.0  # nodes of a sinc rule that the champion's density may move: further off, tapered arms err by up to 4e-9
 EXACT = 5e-11  # the largest |sum over arms - 1| that passes there
 UPPER_DEPTH, LOWER_DEPTH = 28.0, 110.0  # of panels: what lies beyond is below 1e-12, and where it is relative, 1e-47
 AGAIN = GAUSS + 1  # after the last rule: rows that are done once more
@@ -260,10 +259,7 @@ def _evaluate(
             if rule != GAUSS:
                 first = champion_below(w, arms, records, rules, rule, champion)
                 missed = where(less(first, WHOLE), missed, 1.0 - met)
-                high = centre + step * (0.5 * peek(rules[3], rule))
-                back = high - lifted_distance(high, odds_at(high), spread(0.0), h)
-                moved = where(less(first, WHOLE), vlog1p(h), back)
-                too_far = where(less(FAR * step, moved), 1.0, 0.0)
+                too_far = out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, less(first, WHOLE))
         if rule != GAUSS:
             break
         alive = both(alive, less(larger(smaller(1e-9 * least, LEFT), GONE), bottom))
