@@ -208,7 +208,7 @@ def _process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
                 process.terminate()
             for process in processes:
                 process.join()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # and wait: its thread, still closing, would trip up Python's exit
 
 
 def _context() -> BaseContext:

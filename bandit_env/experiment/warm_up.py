@@ -36,7 +36,7 @@ def is_compiled() -> bool:
     """Whether the world's code is on disk, or cannot be kept there."""
     from bandit_env.envs.simulation import _step
 
-    folder = _step.stats.cache_path  # type: ignore[attr-defined]
+    folder = getattr(getattr(_step, "stats", None), "cache_path", None)  # without `stats`: Numba is switched off
     return folder is None or any(Path(folder).glob(f"*.{_step.__qualname__}-*.nbi"))
 
 

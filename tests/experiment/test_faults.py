@@ -13,7 +13,7 @@ import pytest
 
 from bandit_env import cli
 from bandit_env.experiment import results, run
-from bandit_env.experiment.errors import ExperimentError, StorageError
+from bandit_env.experiment.errors import ExperimentError, StorageError, WorkerError
 
 WORLD = {"rates": [0.4, 0.5], "min_days": 2, "max_days": 4}
 HERE = Path(__file__).parent
@@ -273,6 +273,19 @@ def test_no_process_outlives_kill_9_of_the_main_process(tmp_path):
     assert wait_for_none(process.pid) == []
     process.stdout.close()
     process.stderr.close()
+
+
+def test_workers_that_keep_dying_are_told_with_the_way_to_go_on(tmp_path, capsys, monkeypatch):
+    def fail(*arguments, **options):
+        raise WorkerError("worker processes died 3 times with nothing finished")
+
+    monkeypatch.setattr("bandit_env.experiment.sweep.execute", fail)
+    (tmp_path / "long.toml").write_text(INTERRUPTED)
+    out = str(tmp_path / "out")
+    assert cli.main(["run", str(tmp_path / "long.toml"), "--out", out, "--workers", "2"]) == 1
+    complaint = capsys.readouterr().err
+    assert f"died 3 times with nothing finished; what was finished is in {out}. To go on:" in complaint
+    assert f"--workers 2 --out {out} --resume" in complaint
 
 
 def wait_until(condition, seconds=60):
