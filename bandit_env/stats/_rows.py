@@ -5,12 +5,13 @@ done; rows of one rule share the lanes of one vector and nothing else.
 """
 
 from math import inf, log, log1p
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from bandit_env.compilation import kept
 from bandit_env.stats._beta import (
     apart,
     bend,
@@ -295,7 +296,7 @@ def _result(w: Any, arms: int, records: int, want: int, best: Any, base: int, gr
             poke(best, place + j, peek(w, (field + j * RECORD) * WIDTH + lane))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(Path(__file__).parent.glob("_*.py"), nogil=True)
 def rows(
     conversions: Any,
     visits: Any,
