@@ -31,7 +31,7 @@ class Scenario:
         rates: each arm's conversion rate, shape (K,), in [0, 1]; the same in every episode.
         prior: (a, b) of a Beta distribution, or one (a, b) per arm, shape (K, 2): each episode draws its own rates.
             Not together with `rates`; with neither, the rates are (0.04, 0.05).
-        num_arms: K, at least 2; needed only with a single (a, b).
+        num_arms: K, from 2 to 100,000; needed only with a single (a, b).
         visits_per_day: traffic of one day, in visits, at least 1.
         updates_per_day: environment steps in one day. Update u of a day (from 0) serves
             floor((u + 1) v / U) - floor(u v / U) visits, so that every day serves exactly v.
@@ -60,6 +60,8 @@ class Scenario:
     def __post_init__(self) -> None:
         if self.num_arms is not None:
             self._set("num_arms", whole_number("num_arms", self.num_arms, 2))
+            if self.num_arms > 100_000:
+                raise ValueError(f"num_arms is {self.num_arms:,}; expected at most 100,000")
         self._check_rates()
         for name in ("visits_per_day", "updates_per_day", "max_days"):
             self._set(name, whole_number(name, getattr(self, name), 1))

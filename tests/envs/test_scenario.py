@@ -79,6 +79,7 @@ def test_min_updates_is_the_first_update_on_or_after_min_days(min_days, updates_
         ({"prior": [1, 1]}, r"prior is one \(a, b\) and num_arms is missing"),
         ({"prior": [1, 1], "num_arms": 1}, "num_arms is 1; expected a whole number of at least 2"),
         ({"prior": [[1, 1]]}, "prior has 1 arm; expected at least 2"),
+        ({"prior": [1, 1], "num_arms": 10**30}, "num_arms is 1,000,000,.*; expected at most 100,000"),
         ({"prior": [[1, 1]] * 3, "num_arms": 2}, "num_arms is 2, but 3 arms came"),
         ({"prior": [0, 1], "num_arms": 2}, r"prior holds 0\.0; expected finite numbers above 0"),
         ({"prior": [float("inf"), 1], "num_arms": 2}, "prior holds inf"),
