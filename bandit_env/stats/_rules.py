@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-COUNTS = tuple(range(16, 97, 4))  # nodes of the sinc rules
+COUNTS = (*range(16, 97, 4), 104, 112, 120, 128)  # nodes of the sinc rules
 PANEL = 16  # nodes of a panel
 GAUSS = len(COUNTS)  # the index of the Gauss-Legendre rule
 NODES = (*COUNTS, PANEL)
