@@ -6,6 +6,7 @@ for fonts. It can only save time: whatever becomes of it, the run compiles what 
 """
 
 import contextlib
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,4 +52,5 @@ def compile_all() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # a short life
     compile_all()
