@@ -1,15 +1,19 @@
 """Root finding over arrays of Bernoulli rates, compiled. Imported only when an agent needs it."""
 
 from math import exp, expm1, log, log1p, sqrt
+from pathlib import Path
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bandit_env.compilation import kept
 
 Floats = NDArray[np.float64]
 
+compiled = kept([Path(__file__)])
 
-@njit(cache=True)
+
+@compiled
 def kl(p: float, q: float) -> float:
     """Kullback-Leibler divergence of Bernoulli(q) from Bernoulli(p), q in (0, 1)."""
     value: float = 0.0
@@ -26,7 +30,7 @@ def kl(p: float, q: float) -> float:
     return positive
 
 
-@njit(cache=True)
+@compiled
 def _kl_upper(p: float, bound: float) -> float:
     """The largest q with kl(p, q) <= bound."""
     if bound <= 0.0:
@@ -50,7 +54,7 @@ def _kl_upper(p: float, bound: float) -> float:
     return max(q, p)
 
 
-@njit(cache=True)
+@compiled
 def kl_upper(rate: Floats, bound: Floats) -> Floats:
     """For each pair, the largest q with kl(rate, q) <= bound; both shape (n, K)."""
     out = np.empty(rate.shape)
@@ -60,7 +64,7 @@ def kl_upper(rate: Floats, bound: Floats) -> Floats:
     return out
 
 
-@njit(cache=True)
+@compiled
 def _share_against(best: float, rate: float, y: float, x: float) -> float:
     """X with g(x) = y, g(x) = kl(best, m) + x kl(rate, m), m = (best + x rate) / (1 + x); from an x below it.
 
@@ -76,7 +80,7 @@ def _share_against(best: float, rate: float, y: float, x: float) -> float:
     return x
 
 
-@njit(cache=True)
+@compiled
 def _proportions(rate: Floats, out: Floats, shares: Floats) -> float:
     """Write the optimal proportions of one instance, rates in (0, 1), into `out`; returns 1 / T*."""
     num_arms = rate.shape[0]
@@ -124,7 +128,7 @@ def _proportions(rate: Floats, out: Floats, shares: Floats) -> float:
     return inverse_time
 
 
-@njit(cache=True)
+@compiled
 def optimal_proportions(rate: Floats) -> tuple[Floats, Floats]:
     """Optimal proportions (n, K) and inverse characteristic times (n,) of rates (n, K) in (0, 1)."""
     out = np.empty(rate.shape)
@@ -135,7 +139,7 @@ def optimal_proportions(rate: Floats) -> tuple[Floats, Floats]:
     return out, inverse_time
 
 
-@njit(cache=True)
+@compiled
 def gittins_table(horizon: int, a: float, b: float, grid: Floats, offsets: NDArray[np.int64]) -> Floats:
     """Finite-horizon Gittins indices of every state, at offsets[m] + s (horizon - m + 1) + f for m visits left.
 

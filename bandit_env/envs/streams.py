@@ -11,7 +11,6 @@ References:
     Hoermann (1993), "The generation of binomial random variates", J. Stat. Comput. Simul. 46: rejection (BTRS).
 """
 
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -21,34 +20,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bandit_env.compilation import kept
+
 P = ParamSpec("P")
 R = TypeVar("R")
 Streams = NDArray[np.uint64]  # (N, 4)
 Rows = NDArray[np.int64]  # (n,), indices into the N
 
 
-# Numba keeps machine code by the date of the one file that a function stands in, not of the files whose functions went
-# into it. With their contents in its name, code that was compiled from another version is never found.
-_SOURCES = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in ("action", "streams", "simulation"))
-_VERSION = hashlib.sha256(_SOURCES).hexdigest()[:8]
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Numba's njit with IEEE division, kept on disk between runs where there is a place to write."""
-    function.__qualname__ += f"_{_VERSION}"
-    try:
-        return cast("Callable[P, R]", njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
-    except RuntimeError:  # "no locator available": neither the package's folder nor the home can be written
-        return cast("Callable[P, R]", njit(error_model="numpy", no_cfunc_wrapper=True)(function))
+compiled = kept(Path(__file__).parent / f"{name}.py" for name in ("action", "streams", "simulation"))
 
 
 def internal(function: Callable[P, R]) -> Callable[P, R]:
-    """The same for a function that only compiled ones call: no entry from Python, and nothing of its own on disk."""
+    """Compile a function that only compiled ones call: no entry from Python, and nothing of its own on disk."""
     return cast("Callable[P, R]", njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """The same for a function that becomes part of its caller: faster where many arrays are passed for each row."""
+    """The same, for a function that becomes part of its caller: faster where many arrays are passed for each row."""
     return cast("Callable[P, R]", njit(error_model="numpy", inline="always")(function))
 
 

@@ -1,12 +1,13 @@
 """Writes down a batch as it is played: rows as experiments end, curves and traces update by update."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from bandit_env.compilation import kept
 from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk
 from bandit_env.experiment.results import Trace
 from bandit_env.stats.posterior import potential_value_remaining
@@ -144,7 +145,7 @@ class Recorder:
         return Trace(int(self.replication[row]), day, weights, visits, conversions)
 
 
-@numba.njit(cache=True, no_cfunc_wrapper=True)
+@kept([Path(__file__)])
 def _accumulate(  # type: ignore[no-untyped-def]
     running, over, chunk, visits_before, visits_after, best, regrets, cumulative, settled, curves
 ):  # pragma: no cover
