@@ -20,6 +20,7 @@ from scipy.special import betainc, ndtr, ndtri
 
 import agents
 import bandit_env  # noqa: F401 (registers the environments)
+from agents.allocation import Allocation, share_among_leaders
 from agents.dynamic_programming import policy_of, policy_value, solve
 from agents.evidence import Evidence
 from agents.policy import SHIPPED
@@ -90,7 +91,8 @@ FINALISTS = (
 
 def play(world: Mapping[str, Any], players: Mapping[str, Any], replications: int) -> dict[str, dict[str, np.ndarray]]:
     """Loss, stopping day and correctness of every replication, by agent; row i is seeded with SEED + i for all."""
-    return {label: _play(world, agents.make(**player), replications) for label, player in players.items()}
+    made = {label: p if isinstance(p, agents.Agent) else agents.make(**p) for label, p in players.items()}
+    return {label: _play(world, agent, replications) for label, agent in made.items()}
 
 
 def _play(world: Mapping[str, Any], agent: agents.Agent, replications: int) -> dict[str, np.ndarray]:
@@ -144,6 +146,17 @@ def exact(replications: int) -> None:
     table(["two arms, 100 visits", "expected reward, exact"], rows)
 
 
+class ThompsonByDraws(Allocation):
+    """Thompson sampling as a draw of the posterior for each visit: the law of `thompson`, without its integrals."""
+
+    deterministic = False
+
+    def weights(self, evidence: Evidence) -> np.ndarray:
+        """One for the arm with the largest draw, shape (n, K)."""
+        a, b = self.prior
+        return share_among_leaders(self.rng.beta(evidence.conversions + a, evidence.visits - evidence.conversions + b))
+
+
 def per_visit(replications: int) -> None:
     """Visit by visit: reward as n K / (K + 1) less the mean regret."""
     players: dict[str, Any] = {
@@ -151,7 +164,7 @@ def per_visit(replications: int) -> None:
         "learned per-visit-ppo": {"name": "learned", "path": "per-visit-ppo"},
         "gittins": {"name": "gittins"},
         "posterior-index 1.0": {"name": "posterior-index", "c": 1.0},
-        "thompson": {"name": "thompson"},
+        "thompson": ThompsonByDraws(),
     }
     rows = [[label] for label in players]
     for arms in (2, 5, 10):
