@@ -80,17 +80,11 @@ class Evidence:
 
     @property
     def probability_best(self) -> Floats:
-        """P(arm is the best), shape (n, K).
-
-        By the pass that finds the value remaining too: the bits are those of `posterior.probability_best`, and an agent
-        that asks for both in its life has one kernel to compile, not two.
-        """
+        """P(arm is the best), shape (n, K)."""
         if self._probability_best is None:
             from bandit_env.stats import posterior
 
-            self._probability_best, _ = posterior.weights_and_value_remaining(
-                self.conversions, self.visits, prior=self.prior
-            )
+            self._probability_best = posterior.probability_best(self.conversions, self.visits, prior=self.prior)
         return self._probability_best
 
     @property
@@ -119,19 +113,7 @@ class Evidence:
         return posterior.probability_beats(self.conversions, self.visits, control=control, prior=self.prior)
 
     def expected_loss(self) -> Floats:
-        """E[best rate - rate of the arm], shape (n, K), to about 1e-12.
-
-        E[max_j rate_j] = sum_i mean_i P(arm i best | one more conversion on arm i), since rate_i times the
-        density of Beta(a, b) is its mean times that of Beta(a + 1, b). Ten times faster than
-        `posterior.expected_loss`, which keeps the digits of tiny losses.
-        """
+        """E[best rate - rate of the arm], shape (n, K)."""
         from bandit_env.stats import posterior
 
-        mean = self.posterior_mean
-        best = np.zeros(len(self))
-        for arm in range(mean.shape[1]):
-            conversions, visits = self.conversions.copy(), self.visits.copy()
-            conversions[:, arm] += 1
-            visits[:, arm] += 1
-            best += mean[:, arm] * posterior.probability_best(conversions, visits, prior=self.prior)[:, arm]
-        return np.maximum(best[:, None] - mean, 0)
+        return posterior.expected_loss(self.conversions, self.visits, prior=self.prior)

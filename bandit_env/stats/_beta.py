@@ -181,6 +181,12 @@ def wall(u: Lanes) -> Lanes:
 
 
 @formula
+def widest_panel(arms: Lanes) -> Lanes:
+    """How many standard deviations a panel may span, where so many arms matter: 3.2 for up to three, 1.2 for 1,000."""
+    return 2.0 * smaller(1.6, 2.0 * vexp(-0.18 * vlog(arms)))
+
+
+@formula
 def lifted_distance(u: Lanes, odds: Lanes, mode: Lanes, h: Lanes) -> Lanes:
     """The distance of logit(t) from its mode where logit((1 + h) t) = u."""
     return u - mode - vlog1p(smaller(h * (1.0 + odds), HUGE))

@@ -28,6 +28,7 @@ from bandit_env.stats._beta import (
     tail,
     until,
     wall,
+    widest_panel,
     within,
 )
 from bandit_env.stats._blocks import (
@@ -38,6 +39,7 @@ from bandit_env.stats._blocks import (
     champion_below,
     clipped,
     describe,
+    fallen,
     favourite,
     largest,
     out_of_reach,
@@ -82,6 +84,7 @@ from bandit_env.stats._plan import (
     STEP,
     UPPER,
     VALUE,
+    WEIGHTS,
     A,
     B,
     fill,
@@ -92,7 +95,9 @@ from bandit_env.stats._plan import (
 from bandit_env.stats._rules import COUNTS, GAUSS, PANEL
 
 EXACT = 5e-11  # the largest |sum over arms - 1| that passes there
-UPPER_DEPTH, LOWER_DEPTH = 28.0, 110.0  # of panels: what lies beyond is below 1e-12, and where it is relative, 1e-47
+START = 13.5  # where panels begin for P(best) alone: two arms are above with a chance of 1e-7 times that of one
+UPPER_DEPTH = 23.0  # and else: what lies above is below 1e-11
+LAST_DEPTH, LOWER_DEPTH = 28.0, 110.0  # where densities are no longer resolved
 AGAIN = GAUSS + 1  # after the last rule: rows that are done once more
 LEFT = 1e-13  # what may be left out of any integral
 GONE = 1e-44  # a product of distribution functions that no share can feel
@@ -109,8 +114,12 @@ def scratch(arms: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.intp]
 
 
 @kernel
-def _extents(w: Any, arms: int, records: int) -> Any:
-    """Where panels have to resolve each arm; returns where the first begins, from above."""
+def _extents(w: Any, arms: int, records: int, want: int) -> Any:
+    """Where panels have to resolve each arm; returns where the first begins, from above, and how wide they may be.
+
+    What lies above goes to the arms by their masses there, as hardly two of them can be up there at once. The more arms
+    are near the leader, the rougher is the product of their distribution functions.
+    """
     lead, var, low = spread(0.0), spread(1.0), spread(-inf)
     for j in range(arms):
         arm = records + j * RECORD
@@ -118,21 +127,29 @@ def _extents(w: Any, arms: int, records: int) -> Any:
         v = 1.0 / a + 1.0 / b
         leads = less(low, m - 7.0 * root(v))
         low, lead, var = where(leads, m - 7.0 * root(v), low), where(leads, m, lead), where(leads, v, var)
-    high = spread(-inf)
+    high, near = spread(-inf), spread(0.0)
+    start = spread((START if want == WEIGHTS else UPPER_DEPTH) + log(1.0 * arms))
     for j in range(arms):
         arm = records + j * RECORD
         a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
-        need = larger(deeper(lead - m, var, 1.0 / a + 1.0 / b), UPPER_DEPTH + log(1.0 * arms))
-        up = 0.0 - reach(b, a, need)
+        up = 0.0 - reach(b, a, larger(deeper(lead - m, var, 1.0 / a + 1.0 / b), LAST_DEPTH + log(1.0 * arms)))
         store(w, arm + LOWER, m + reach(a, b, spread(LOWER_DEPTH)))
         store(w, arm + UPPER, m + 1.25 * up)
         store(w, arm + LIMIT, 0.25 * up)
-        high = larger(high, m + up)
-    return high
+        high = larger(high, m - reach(b, a, start))
+        near = near + where(less(lead, m + 3.0 * root(1.0 / a + 1.0 / b)), 1.0, 0.0)
+    back = 1.0 / odds_at(high)
+    for j in range(arms):
+        arm = records + j * RECORD
+        a, b = load(w, arm + A), load(w, arm + B)
+        f = vexp(load(w, arm + PEAK) - fallen(a, b, high - load(w, arm + MODE)))
+        store(w, arm + ABOVE, tail(b, a, f, back))
+        store(w, arm + SHARE, load(w, arm + ABOVE))
+    return high, widest_panel(near)
 
 
 @kernel
-def _length(w: Any, records: int, last: int, v: Any, h: Any, lifts: bool, widest: float) -> Any:
+def _length(w: Any, records: int, last: int, v: Any, h: Any, lifts: bool, widest: Any) -> Any:
     """How long a panel downwards from v may be: what resolves every density that matters there, at both its ends."""
     length, worst = wall(v), spread(1e-300)
     whole, left, right = bends(v)
@@ -173,7 +190,7 @@ def _above(w: Any, arm: int, rules: Any, v: Any, end: Any) -> Any:
     table, starts, _, _ = rules
     points, weights = peek(starts, 3 * GAUSS), peek(starts, 3 * GAUSS + 1)
     a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
-    end = larger(end, m + reach(a, b, spread(2.0 * UPPER_DEPTH)))
+    end = larger(end, m + reach(a, b, spread(2.0 * LAST_DEPTH)))
     mass = load(w, arm + ABOVE)
     for _ in range(PANELS):
         alive = less(end, v)
@@ -229,23 +246,22 @@ def _evaluate(
     """
     last = records + arms * RECORD
     v, missed, alive = centre, spread(0.0), less(spread(0.0), spread(1.0))
-    too_far = spread(0.0)
+    too_far, widest = spread(0.0), spread(0.0)
     lifts = want == VALUE or (want == QUANTILE and turn > 0)
     afresh = rule == GAUSS or turn == 0
-    fine = min(1.6, 2.0 * arms**-0.18)  # products of many distribution functions need finer panels
     if afresh:
         for arm in range(records, last, RECORD):
             for field in (ABOVE, SHARE, LOST):
                 store(w, arm + field, spread(0.0))
     if rule == GAUSS:
-        v = _extents(w, arms, records)
+        v, widest = _extents(w, arms, records, want)
         if lifts:
             appoint(w, arms, records, champion)
             _lift(w, last, h)
     for _ in range(PANELS):
         length = spread(0.0)
         if rule == GAUSS:
-            length = _length(w, records, last, v, h, lifts, 2.0 * fine)
+            length = _length(w, records, last, v, h, lifts, widest)
             step = 0.5 * length
             centre = v - step
         if afresh:
@@ -263,7 +279,7 @@ def _evaluate(
                 too_far = out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, less(first, WHOLE))
         if rule != GAUSS:
             break
-        alive = both(alive, less(larger(smaller(1e-9 * least, LEFT), GONE), bottom))
+        alive = both(alive, less(larger(smaller(1e-8 * least, LEFT), GONE), bottom))
         if not anywhere(alive):
             break
     total = spread(0.0)

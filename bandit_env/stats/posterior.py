@@ -45,7 +45,7 @@ ACM TOMS 18, 1992).
 
 Panels: two standard deviations by degree 15 err below 3e-12 of the density's peak, and by far less in the integrals;
 up to 3.2 do for a few arms, 1.2 for a thousand. The sweep ends where the product of all F, which bounds whatever is
-left, is below 1e-13 and 1e-9 of the smallest share. Densities far from a mode are exact there by the series in the
+left, is below 1e-13 and 1e-8 of the smallest share. Densities far from a mode are exact there by the series in the
 Bernoulli cumulants, so that nothing cancels at 10^9 visits. The check is the sum over arms; where it misses 1 by more
 than 1e-10 a `PosteriorAccuracyWarning` says so.
 """

