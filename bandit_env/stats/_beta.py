@@ -284,7 +284,7 @@ def secant(y: Lanes, before: Lanes, need: Lanes, need_before: Lanes, low: Lanes,
     following = y + change
     middle = 0.5 * (low + high)
     safe = where((low < following) & (following < high), following, middle)
-    settled = abs(change) < fma(y, 1e-8, 1e-12)
+    settled = abs(change * (y - before)) < 1e-11 * y * y + 1e-24  # the error of a secant step is their product's
     return where(settled, following, smaller(safe, 2.0 * y + 1.0)), settled
 
 

@@ -179,8 +179,9 @@ def block(
     records: int,
     alive: Any,
     want: int,
+    known: bool,
 ) -> Any:
-    """Add a block of nodes to the integrals of P(best).
+    """Add a block of nodes to the integrals of P(best), unless those are known.
 
     Returns the product of all distribution functions at the lowest node, and the smallest P(best) so far.
     """
@@ -225,7 +226,10 @@ def block(
         _below(w, arm, nodes, at, own, odds, out)
         for k in range(nodes):
             store(w, f - nodes + k, load(w, f - nodes + k) * load(w, out + k))
-    return load(w, f - nodes), _shares(w, arms, nodes, records, f, alive, want, odds)
+    least = spread(1.0)
+    if not known:
+        least = _shares(w, arms, nodes, records, f, alive, want, odds)
+    return load(w, f - nodes), least
 
 
 @kernel

@@ -114,7 +114,7 @@ def scratch(arms: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.intp]
 
 
 @kernel
-def _extents(w: Any, arms: int, records: int, want: int) -> Any:
+def _extents(w: Any, arms: int, records: int, want: int, known: bool) -> Any:
     """Where panels have to resolve each arm; returns where the first begins, from above, and how wide they may be.
 
     What lies above goes to the arms by their masses there, as hardly two of them can be up there at once. The more arms
@@ -144,7 +144,8 @@ def _extents(w: Any, arms: int, records: int, want: int) -> Any:
         a, b = load(w, arm + A), load(w, arm + B)
         f = vexp(load(w, arm + PEAK) - fallen(a, b, high - load(w, arm + MODE)))
         store(w, arm + ABOVE, tail(b, a, f, back))
-        store(w, arm + SHARE, load(w, arm + ABOVE))
+        if not known:
+            store(w, arm + SHARE, load(w, arm + ABOVE))
     return high, widest_panel(near)
 
 
@@ -247,14 +248,17 @@ def _evaluate(
     last = records + arms * RECORD
     v, missed, alive = centre, spread(0.0), less(spread(0.0), spread(1.0))
     too_far, widest = spread(0.0), spread(0.0)
-    lifts = want == VALUE or (want == QUANTILE and turn > 0)
     afresh = rule == GAUSS or turn == 0
+    known = want == QUANTILE and turn > 0  # P(best), and who is the champion
+    lifts = known or want == VALUE
     if afresh:
         for arm in range(records, last, RECORD):
-            for field in (ABOVE, SHARE, LOST):
-                store(w, arm + field, spread(0.0))
+            store(w, arm + ABOVE, spread(0.0))
+            store(w, arm + LOST, spread(0.0))
+            if not known:
+                store(w, arm + SHARE, spread(0.0))
     if rule == GAUSS:
-        v, widest = _extents(w, arms, records, want)
+        v, widest = _extents(w, arms, records, want, known)
         if lifts:
             appoint(w, arms, records, champion)
             _lift(w, last, h)
@@ -265,7 +269,7 @@ def _evaluate(
             step = 0.5 * length
             centre = v - step
         if afresh:
-            bottom, least = block(w, arms, rules, rule, centre, step, records, alive, want)
+            bottom, least = block(w, arms, rules, rule, centre, step, records, alive, want, known)
             v = where(alive, v - length, v)
         if rule != GAUSS and turn == 0:
             champion = largest(w, arms, records + SHARE)
@@ -398,7 +402,7 @@ def rows(
                     else:
                         goes = less(0.5, moving)
                         need = vlog(larger(missed, 1e-18) / (1.0 - target))
-                        wrong_ = where(goes, larger(wrong_, too_far), wrong_)
+                        wrong_ = where(goes, too_far, wrong_)
                         low, high = where(less(0.0, need), y, low), where(less(0.0, need), high, y)
                         following, settled = secant(y, before, need, need_before, low, high)
                         before, need_before = where(goes, y, before), where(goes, need, need_before)
