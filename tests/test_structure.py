@@ -10,11 +10,24 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("numba", "matplotlib", "tensorboard", "pandas", "pydantic", "rich", "scipy", "torch", "distributed", "pyarrow")
 ALLOWED = {
-    "bandit_env/stats": {"bandit_env.stats"},
-    "bandit_env/envs": {"bandit_env.envs", "bandit_env.stats", "bandit_env.plugins"},
+    "bandit_env/stats": {"bandit_env.stats", "bandit_env.compilation"},
+    "bandit_env/envs": {"bandit_env.envs", "bandit_env.stats", "bandit_env.plugins", "bandit_env.compilation"},
     "bandit_env/rl": {"bandit_env.envs", "bandit_env.stats", "bandit_env.plugins", "bandit_env.rl"},
-    "agents": {"agents", "bandit_env.stats", "bandit_env.envs.action", "bandit_env.envs.task", "bandit_env.plugins"},
-    "bandit_env/experiment": {"bandit_env.experiment", "bandit_env.envs", "bandit_env.stats", "bandit_env.plugins"},
+    "agents": {
+        "agents",
+        "bandit_env.stats",
+        "bandit_env.envs.action",
+        "bandit_env.envs.task",
+        "bandit_env.plugins",
+        "bandit_env.compilation",
+    },
+    "bandit_env/experiment": {
+        "bandit_env.experiment",
+        "bandit_env.envs",
+        "bandit_env.stats",
+        "bandit_env.plugins",
+        "bandit_env.compilation",
+    },
 }
 
 

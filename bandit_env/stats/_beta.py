@@ -85,7 +85,9 @@ def reach(a: Lanes, b: Lanes, depth: Lanes) -> Lanes:
     """
     n = a + b
     p = a / n
-    d = 0.0 - (root(2.0 * depth * (1.0 / a + 1.0 / b)) + 0.6 * depth / a)
+    wide = root(2.0 * depth * (1.0 / a + 1.0 / b)) + 0.6 * depth / a
+    steep = vlog1p(depth / b + root(2.0 * depth / b))  # where few failures make the fall exponential
+    d = 0.0 - where(b < a, smaller(wide, steep), wide)
     for _ in range(2):
         z = vexpm1(d)
         y = p * z

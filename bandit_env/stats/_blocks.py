@@ -15,11 +15,11 @@ from bandit_env.stats._beta import (
     fall,
     frame,
     lifted,
-    lifted_distance,
+    lifted_end,
     lifted_level,
     node,
-    odds_at,
     peak,
+    reach,
     score,
     shallow,
     stirling,
@@ -41,7 +41,6 @@ from bandit_env.stats._lanes import (
     spread,
     store,
     vlog,
-    vlog1p,
     where,
 )
 from bandit_env.stats._plan import ABOVE, LOSS, LOST, MODE, PEAK, RECORD, SHARE, UPPER, A, B, gather
@@ -49,10 +48,10 @@ from bandit_env.stats._rules import GAUSS, MARGIN, TAPER
 
 SMALL = 1e-4  # distribution functions below this are computed by their continued fraction, and shares checked more
 WHOLE = 2e-11  # mass below the first node that may be forgotten
-FAR = (
-    8.0  # nodes of a sinc rule that the champion's density may move where arms are tapered: then they err by up to 4e-9
-)
+TIE = 1e-10  # shares that differ by less are equal
 TAPERED = 1e-5  # a density, per node, that the taper may cut
+ENDS = 28.0  # where the density of (1 + h) t ends, in its logarithm below the peak; INNER of the way it is e^-12
+INNER = 0.65
 BEYOND = 10  # nodes above a sinc rule's window that the density of (1 + h) t may reach
 
 
@@ -264,11 +263,11 @@ def appoint(w: Any, arms: int, records: int, champion: Any) -> None:
 
 @kernel
 def largest(w: Any, arms: int, field: int) -> Any:
-    """The arm whose record holds the largest number in this place; the first on ties."""
+    """The arm whose record holds the largest number in this place; the first on ties, which rounding must not break."""
     arm, most = spread(0.0), spread(-inf)
     for j in range(arms):
         value = load(w, field + j * RECORD)
-        leads = less(most, value)
+        leads = less(most + TIE, value)
         arm, most = where(leads, spread(1.0 * j), arm), where(leads, value, most)
     return arm
 
@@ -339,18 +338,24 @@ def shortfall(
 def out_of_reach(
     w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, champion: Any, h: Any, whole: Any
 ) -> Any:
-    """1 where a sinc rule cannot serve the density of (1 + h) t; `whole` where all of it lies above the first node."""
-    nodes = peek(rules[3], rule)
-    high = centre + step * (0.5 * nodes)
-    back = high - lifted_distance(high, odds_at(high), spread(0.0), h)
-    far = less(FAR * step, where(whole, vlog1p(h), back))
-    if not anywhere(far):
-        return spread(0.0)
-    cut = spread(0.0)
+    """1 where a sinc rule cannot serve the density of (1 + h) t; `whole` where all of it lies above the first node.
+
+    Errors of tapered arms alternate from node to node, by up to 1e-7, and vanish in sums of what is smooth: so not
+    where the density is cut at the window's end.
+    """
+    nodes, last = peek(rules[3], rule), records + arms * RECORD
+    a, b, m = load(w, last + A), load(w, last + B), load(w, last + MODE)
+    up, high = 0.0 - reach(b, a, spread(ENDS)), centre + step * (0.5 * nodes)
+    beyond = less(high + BEYOND * step, lifted_end(m + up, h))
+    missing = where(beyond, where(whole, 0.0, 1.0), 0.0)
+    cut = less(high, lifted_end(m + INNER * up, h))
+    if not anywhere(cut):
+        return missing
+    tapered = spread(0.0)
     for j in range(arms):
-        f = records + (arms + 1) * RECORD + (4 + j) * nodes
+        f = last + RECORD + (4 + j) * nodes
         most = load(w, f)
         for k in range(1, MARGIN + 1):
             most = larger(most, load(w, f + k))
-        cut = where(apart(champion, 1.0 * j), larger(cut, most), cut)
-    return where(far, where(whole, where(less(TAPERED, cut), 1.0, 0.0), 1.0), 0.0)
+        tapered = where(apart(champion, 1.0 * j), larger(tapered, most), tapered)
+    return larger(missing, where(cut, where(less(TAPERED, tapered), 1.0, 0.0), 0.0))

@@ -17,7 +17,6 @@ from bandit_env.stats._beta import (
     bend,
     bends,
     both,
-    deeper,
     fall,
     lifted_bend,
     lifted_distance,
@@ -132,7 +131,8 @@ def _extents(w: Any, arms: int, records: int, want: int, known: bool) -> Any:
     for j in range(arms):
         arm = records + j * RECORD
         a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
-        up = 0.0 - reach(b, a, larger(deeper(lead - m, var, 1.0 / a + 1.0 / b), LAST_DEPTH + log(1.0 * arms)))
+        there = fallen(a, b, larger(lead + 8.0 * root(var) - m, 0.0))  # a small share is won near the leader
+        up = 0.0 - reach(b, a, smaller(larger(there, LAST_DEPTH + log(1.0 * arms)), LOWER_DEPTH))
         store(w, arm + LOWER, m + reach(a, b, spread(LOWER_DEPTH)))
         store(w, arm + UPPER, m + 1.25 * up)
         store(w, arm + LIMIT, 0.25 * up)

@@ -261,9 +261,10 @@ class _Counts:
             where = tuple(int(i) for i in np.argwhere(~((p > 0) & (p < np.inf)))[0])
             raise ValueError(f"prior{list(where)} is {p[where]}; expected a positive finite number")
         arms = self.shape[-1]
-        self.conversions = np.ascontiguousarray(s).reshape(-1, arms)
-        self.visits = np.ascontiguousarray(v).reshape(-1, arms)
-        self.prior = np.ascontiguousarray(p).reshape(-1, 1 if p.ndim == 1 else arms, 2)
+        # writeable, as arrays that are not would have the kernel compiled once more
+        self.conversions = np.require(s, requirements=["C", "W"]).reshape(-1, arms)
+        self.visits = np.require(v, requirements=["C", "W"]).reshape(-1, arms)
+        self.prior = np.require(p, requirements=["C", "W"]).reshape(-1, 1 if p.ndim == 1 else arms, 2)
 
     def _broadcast(self, s: Float, v: Float, p: Float) -> tuple[Float, Float, Float]:
         """The counts at their common shape; the prior as (K, 2), or (..., K, 2) where it has leading axes."""

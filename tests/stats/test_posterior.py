@@ -291,6 +291,50 @@ def test_against_scipy_s_distribution_functions():
         assert best[row, 1] == pytest.approx(exact, abs=1e-10)
 
 
+def below_by_scipy(conversions, visits, threshold, champion):
+    """P((1 + threshold) t_champion exceeds the others), by SciPy's distribution functions on 400 panels."""
+    a, b = np.array(conversions) + 1, np.array(visits) - np.array(conversions) + 1
+    arm = stats.beta(a[champion], b[champion])
+    edges = np.unique([*np.linspace(arm.ppf(1e-18), arm.isf(1e-18), 400), 1 / (1 + threshold)])
+    q, w = special.roots_legendre(30)
+    t = edges[:-1, None] + np.diff(edges)[:, None] * (q + 1) / 2
+    others = [special.betainc(a[j], b[j], np.minimum((1 + threshold) * t, 1)) for j in range(len(a)) if j != champion]
+    return (np.diff(edges)[:, None] / 2 * w * arm.pdf(t) * np.prod(others, axis=0)).sum()
+
+
+@pytest.mark.parametrize(
+    ("conversions", "visits", "threshold", "champion"),
+    [
+        ([0, 0, 2], [4, 20, 25], 0.01, 0),
+        ([2, 0, 1], [24, 26, 14], 0.3, 2),  # a champion whose rate times 1.3 may exceed 1
+        ([197, 125, 172, 208, 209], [578] * 5, 0.3, 4),  # a density that a sinc rule's window would cut
+        ([65, 45, 80, 53, 60], [135] * 5, 0.3, 2),
+        ([2, 0], [4, 0], 0.3, 0),  # a tie: the lowest index is the champion, whatever rounding says
+        ([0, 2], [0, 4], 0.3, 0),
+        ([40, 500_000], [1000, 10_000_000], 0.2, 1),
+    ],
+)
+def test_value_remaining_against_scipy(conversions, visits, threshold, champion):
+    exact = below_by_scipy(conversions, visits, threshold, champion)
+    assert value_remaining_below(conversions, visits, threshold) == pytest.approx(exact, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"), [((233, 6820), (21_016_677, 329_720_506)), ((32, 885), (47_215_741, 353_429_670))]
+)
+def test_a_tiny_share_won_far_above_a_narrow_champion(wide, narrow):
+    # P(wide is the best) = E[P(rate_wide > t)] over the narrow arm's posterior
+    arm = stats.beta(narrow[0] + 1, narrow[1] - narrow[0] + 1)
+    q, w = special.roots_legendre(200)
+    low, high = arm.ppf(1e-18), arm.isf(1e-18)
+    t = low + (high - low) * (q + 1) / 2
+    tails = special.betaincc(wide[0] + 1, wide[1] - wide[0] + 1, t)
+    exact = (high - low) / 2 * (w * arm.pdf(t) * tails).sum()
+    share = probability_best([wide[0], narrow[0]], [wide[1], narrow[1]])[0]
+    assert 1e-30 < exact < 1e-20
+    assert share == pytest.approx(exact, rel=1e-6)
+
+
 def test_monte_carlo_agrees():
     conversions, visits = np.array([12, 18, 9, 15]), np.array([300, 350, 280, 310])
     draws = np.random.default_rng(7).beta(conversions + 1, visits - conversions + 1, (400_000, 4))

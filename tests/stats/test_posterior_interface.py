@@ -196,3 +196,14 @@ def test_compiled_code_is_kept_between_processes(tmp_path):
         hits.append(int(hit))
     assert hits == [0, 1]
     assert seconds[1] < 0.5 * seconds[0]
+
+
+def test_one_compilation_serves_every_call():
+    fixed = np.array([[30.0, 40.0]])
+    fixed.flags.writeable = False
+    probability_best([1, 2], [30, 40])
+    probability_best([[1, 2]] * 3, [30, 40], prior=[[1, 1], [2, 2]])
+    probability_best([1, 2], fixed, prior=np.broadcast_to([1, 2], (1, 2, 2)), workers=2)
+    weights_and_value_remaining(fixed, fixed)
+    expected_loss(np.asfortranarray(np.ones((3, 2))), 2 * np.ones((3, 4))[:, ::2])
+    assert len(_rows.rows.signatures) == 1
