@@ -355,6 +355,20 @@ def test_weights_and_value_are_those_of_the_separate_functions():
     assert (below == value_remaining_below(conversions, visits, 0.02)).all()
 
 
+@pytest.mark.parametrize("arms", [2, 3, 6])
+def test_hopeless_arms_change_nothing_but_the_rule(arms):
+    """More than 128 arms are always done in panels, a few by sinc rules: two ways to the same numbers."""
+    conversions, visits = running(arms, 40)
+    more = 130 - arms
+    padded = np.pad(conversions, ((0, 0), (0, more))), np.pad(visits, ((0, 0), (0, more)), constant_values=20_000)
+    best, below = weights_and_value_remaining(conversions, visits)
+    best_padded, below_padded = weights_and_value_remaining(*padded)
+    np.testing.assert_allclose(best_padded[:, :arms], best, rtol=0, atol=2e-11)
+    np.testing.assert_allclose(below_padded, below, rtol=0, atol=2e-11)
+    value, value_padded = potential_value_remaining(conversions, visits), potential_value_remaining(*padded)
+    np.testing.assert_allclose(value_padded, value, rtol=0, atol=1e-9)
+
+
 def mixed_rows():
     """Rows of every kind: ordinary ones, and ones for panels."""
     rng = np.random.default_rng(3)
