@@ -302,3 +302,9 @@ def score(a: Lanes, b: Lanes, boldness: Lanes) -> Lanes:
 def apart_from(product: Lanes, factor: Lanes) -> Lanes:
     """A product without one of its factors; 0 where that has underflowed."""
     return where(factor < 1e-290, 0.0, product / factor)
+
+
+@formula
+def neither(x: Mask) -> Mask:
+    """Where the mask does not hold."""
+    return Mask(x.builder, x.builder.not_(x.value))

@@ -17,7 +17,9 @@ from bandit_env.stats._beta import (
     lifted,
     lifted_end,
     lifted_level,
+    neither,
     node,
+    odds_at,
     peak,
     reach,
     score,
@@ -345,10 +347,14 @@ def out_of_reach(
     """
     nodes, last = peek(rules[3], rule), records + arms * RECORD
     a, b, m = load(w, last + A), load(w, last + B), load(w, last + MODE)
-    up, high = 0.0 - reach(b, a, spread(ENDS)), centre + step * (0.5 * nodes)
+    high = centre + step * (0.5 * nodes)
+    near = less(2.0 * h * (1.0 + odds_at(high)), smaller(4.0 * step, 0.25 * (high - m)))  # surely within reach
+    if not anywhere(neither(near)):
+        return spread(0.0)
+    up = 0.0 - reach(b, a, spread(ENDS))
     beyond = less(high + BEYOND * step, lifted_end(m + up, h))
-    missing = where(beyond, where(whole, 0.0, 1.0), 0.0)
-    cut = less(high, lifted_end(m + INNER * up, h))
+    missing = where(near, 0.0, where(beyond, where(whole, 0.0, 1.0), 0.0))
+    cut = less(high, where(near, high, lifted_end(m + INNER * up, h)))
     if not anywhere(cut):
         return missing
     tapered = spread(0.0)
