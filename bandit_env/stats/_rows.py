@@ -96,6 +96,7 @@ from bandit_env.stats._rules import COUNTS, GAUSS, PANEL
 EXACT = 5e-11  # the largest |sum over arms - 1| that passes there
 START = 13.5  # where panels begin for P(best) alone: two arms are above with a chance of 1e-7 times that of one
 UPPER_DEPTH = 23.0  # and else: what lies above is below 1e-11
+RELATIVE = 18.0  # how much deeper than where a small share is won
 LAST_DEPTH, LOWER_DEPTH = 28.0, 110.0  # where densities are no longer resolved
 AGAIN = GAUSS + 1  # after the last rule: rows that are done once more
 LEFT = 1e-13  # what may be left out of any integral
@@ -132,7 +133,7 @@ def _extents(w: Any, arms: int, records: int, want: int, known: bool) -> Any:
         arm = records + j * RECORD
         a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
         there = fallen(a, b, larger(lead + 8.0 * root(var) - m, 0.0))  # a small share is won near the leader
-        up = 0.0 - reach(b, a, smaller(larger(there, LAST_DEPTH + log(1.0 * arms)), LOWER_DEPTH))
+        up = 0.0 - reach(b, a, smaller(larger(there + RELATIVE, LAST_DEPTH + log(1.0 * arms)), LOWER_DEPTH))
         store(w, arm + LOWER, m + reach(a, b, spread(LOWER_DEPTH)))
         store(w, arm + UPPER, m + 1.25 * up)
         store(w, arm + LIMIT, 0.25 * up)

@@ -335,6 +335,16 @@ def test_a_tiny_share_won_far_above_a_narrow_champion(wide, narrow):
     assert share == pytest.approx(exact, rel=1e-6)
 
 
+def test_a_small_share_between_a_narrow_and_a_wide_arm():
+    conversions, visits = np.array([3, 8213, 5_485_490]), np.array([52, 139_625, 87_118_059])
+    arms = [stats.beta(c + 1, v - c + 1) for c, v in zip(conversions, visits)]
+    edges = np.unique([*np.linspace(arms[2].ppf(1e-18), arms[2].isf(1e-18), 60), *np.linspace(0.0634, 0.09, 400)])
+    q, w = special.roots_legendre(16)
+    t = edges[:-1, None] + np.diff(edges)[:, None] * (q + 1) / 2
+    exact = (np.diff(edges)[:, None] / 2 * w * arms[1].pdf(t) * arms[0].cdf(t) * arms[2].cdf(t)).sum()
+    assert probability_best(conversions, visits)[1] == pytest.approx(exact, rel=1e-6)
+
+
 def test_monte_carlo_agrees():
     conversions, visits = np.array([12, 18, 9, 15]), np.array([300, 350, 280, 310])
     draws = np.random.default_rng(7).beta(conversions + 1, visits - conversions + 1, (400_000, 4))
