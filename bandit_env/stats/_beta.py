@@ -87,7 +87,7 @@ def reach(a: Lanes, b: Lanes, depth: Lanes) -> Lanes:
     p = a / n
     wide = root(2.0 * depth * (1.0 / a + 1.0 / b)) + 0.6 * depth / a
     steep = vlog1p(depth / b + root(2.0 * depth / b))  # where few failures make the fall exponential
-    d = 0.0 - where(b < a, smaller(wide, steep), wide)
+    d = 0.0 - where((b < a) & (a < 1e10), smaller(wide, steep), wide)
     for _ in range(2):
         z = vexpm1(d)
         y = p * z

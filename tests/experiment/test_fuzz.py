@@ -182,8 +182,8 @@ def is_long(content, path):
         experiment = config.load(path)
     except Exception:  # to be judged by the command
         return False
-    updates = sum(cell.task.max_updates for cell in experiment.cells)
-    return experiment.replications * updates > 1_000_000 or updates > 20_000
+    work = sum(cell.task.max_updates * cell.task.num_arms for cell in experiment.cells)
+    return experiment.replications * work > 1_000_000 or work > 50_000
 
 
 def test_valid_files_run(tmp_path, capsys):
