@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bandit_env.envs.task import Task
 
 MAX_COUNT = 2**53  # counts are observed as float64, which holds every whole number up to here
+MAX_PRIOR = 1e12  # SciPy's quantile function of Beta(a, b) is exact up to here, and NaN from about 1e16
 SPLITS = ("multinomial", "proportional")
 REWARDS = ("conversions", "regret")
 DEFAULT_RATES = (0.04, 0.05)
@@ -30,7 +31,7 @@ class Scenario:
     Args:
         rates: each arm's conversion rate, shape (K,), in [0, 1]; the same in every episode.
         prior: (a, b) of a Beta distribution, or one (a, b) per arm, shape (K, 2): each episode draws its own rates.
-            Not together with `rates`; with neither, the rates are (0.04, 0.05).
+            Numbers above 0 and at most 1e12. Not together with `rates`; with neither, the rates are (0.04, 0.05).
         num_arms: K, from 2 to 100,000; needed only with a single (a, b).
         visits_per_day: traffic of one day, in visits, at least 1.
         updates_per_day: environment steps in one day. Update u of a day (from 0) serves
@@ -163,9 +164,9 @@ def _per_arm_prior(prior: ArrayLike, num_arms: int | None) -> tuple[tuple[float,
         array = np.tile(array, (num_arms, 1))
     if array.ndim != 2 or array.shape[1] != 2:
         raise ValueError(f"prior has shape {array.shape}; expected (a, b), or one (a, b) per arm")
-    bad = ~((array > 0) & np.isfinite(array))
+    bad = ~((array > 0) & (array <= MAX_PRIOR))  # True for NaN
     if bad.any():
-        raise ValueError(f"prior holds {array[bad][0]}; expected finite numbers above 0")
+        raise ValueError(f"prior holds {array[bad][0]}; expected numbers above 0 and at most {MAX_PRIOR:g}")
     return tuple((float(a), float(b)) for a, b in array)
 
 

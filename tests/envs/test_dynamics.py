@@ -319,6 +319,14 @@ def test_rates_are_drawn_from_the_prior_anew_each_episode():
     assert (np.abs(correlation) < 5 / np.sqrt(20_000)).all()
 
 
+def test_rates_of_the_narrowest_prior():
+    """With parameters of 10^12, the largest allowed, the distribution is normal to six digits."""
+    _, infos = batch(20_000, prior=[[1e12, 1e12], [1e12, 9e11]]).reset(seed=12)
+    for arm, (a, b) in enumerate([(1e12, 1e12), (1e12, 9e11)]):
+        score = (infos["rates"][:, arm] - a / (a + b)) / stats.beta(a, b).std()
+        assert stats.kstest(score, stats.norm.cdf).pvalue > FALSE_ALARM
+
+
 def test_a_row_depends_on_its_seed_and_actions_only():
     """The same row in batches of other sizes, at other places, beside other actions: the same path, bit for bit."""
 

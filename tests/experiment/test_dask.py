@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.extra, pytest.mark.filterwarnings("ignore")]  # Dask's
 @pytest.fixture(scope="module")
 def local_cluster():
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
     ) as cluster:
         yield cluster
 
@@ -35,7 +35,7 @@ def local_cluster():
 @pytest.fixture(scope="module")
 def one_thread_each():
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
     ) as cluster:
         yield cluster
 
@@ -92,7 +92,7 @@ def test_no_scheduler_there(monkeypatch):
 
 def test_a_cluster_without_workers():
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=logging.CRITICAL) as empty,
+        distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL) as empty,
         pytest.raises(ExperimentError, match="the cluster has no workers"),
         cluster(empty.scheduler_address),
     ):

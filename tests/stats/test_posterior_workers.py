@@ -39,11 +39,12 @@ def test_threads_in_threads():
 
 
 @pytest.mark.extra
+@pytest.mark.filterwarnings("ignore")  # Dask's own warnings are not ours to mend
 def test_threads_in_a_dask_worker_of_two_threads():
     distributed = pytest.importorskip("distributed", reason="needs the extra [distributed]")
     expected = answers(None)
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as client,
     ):
         for found in client.gather(client.map(answers, [1, 2, 3, 2], pure=False)):
