@@ -24,19 +24,19 @@ distributed = pytest.importorskip("distributed", reason="needs the extra [distri
 pytestmark = [pytest.mark.extra, pytest.mark.filterwarnings("ignore")]  # Dask's own warnings are not ours to mend
 
 
+def quiet_cluster(**options):
+    return distributed.LocalCluster(dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL, **options)
+
+
 @pytest.fixture(scope="module")
 def local_cluster():
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
-    ) as cluster:
+    with quiet_cluster(n_workers=2, threads_per_worker=2) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def one_thread_each():
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
-    ) as cluster:
+    with quiet_cluster(n_workers=2, threads_per_worker=1) as cluster:
         yield cluster
 
 
@@ -92,7 +92,7 @@ def test_no_scheduler_there(monkeypatch):
 
 def test_a_cluster_without_workers():
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL) as empty,
+        quiet_cluster(n_workers=0) as empty,
         pytest.raises(ExperimentError, match="the cluster has no workers"),
         cluster(empty.scheduler_address),
     ):
