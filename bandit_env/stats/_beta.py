@@ -25,6 +25,7 @@ from bandit_env.stats._lanes import (
 LEVELS = 6  # of the continued fraction for small distribution functions
 WALL = 1.6  # the longest panel about u = 0: the poles of every density's logarithm lie at +- i pi
 HUGE = 1e300
+WON = 24.0  # how far the density of where an arm wins is followed, in its logarithm
 
 
 @formula
@@ -197,8 +198,8 @@ def lifted_distance(u: Lanes, odds: Lanes, mode: Lanes, h: Lanes) -> Lanes:
 @formula
 def lifted_end(u: Lanes, h: Lanes) -> Lanes:
     """The point logit((1 + h) t) for logit(t) = u; beyond t = 1 lies infinity."""
-    left = odds_at(0.0 - u) - h
-    return where(left > 1e-300, vlog1p(h) - vlog(larger(left, 1e-300)), HUGE)
+    left = 1.0 - h * odds_at(u)
+    return where(left > 1e-300, u + vlog1p(h) - vlog(larger(left, 1e-300)), HUGE)
 
 
 @formula
@@ -216,6 +217,12 @@ def lifted(x: Lanes, slope: Lanes, n: Lanes, level: Lanes, log: Lanes, power: La
 
 
 @formula
+def chebyshev(coefficient: Lanes, x: Lanes, after: Lanes, last: Lanes) -> Lanes:
+    """Clenshaw's step for a sum of Chebyshev polynomials."""
+    return fma(x + x, after, coefficient - last)
+
+
+@formula
 def lifted_bend(a: Lanes, b: Lanes, u: Lanes, mode: Lanes, h: Lanes) -> Lanes:
     """As `bend`, for the density of logit((1 + h) t): by the slope and curvature of its logarithm."""
     odds = odds_at(u)
@@ -230,15 +237,16 @@ def lifted_bend(a: Lanes, b: Lanes, u: Lanes, mode: Lanes, h: Lanes) -> Lanes:
 
 
 @formula
-def deeper(gap: Lanes, v: Lanes, var: Lanes) -> Lanes:
-    """How far below its mode a leader's density matters to an arm `gap` below, of variance v; 0 if nowhere.
+def deeper(a: Lanes, b: Lanes, mode: Lanes, lead_a: Lanes, lead_b: Lanes, lead: Lanes) -> tuple[Lanes, Lanes]:
+    """Where an arm below the leader may win; and minus the logarithm of its P(best), or a little less.
 
-    That arm wins where the product of its density and the leader's distribution function peaks.
+    It wins where the product of both densities peaks, which is a Beta density, too, with the parameters added. Returns
+    the point below which that has fallen by WON.
     """
-    total = 1.0 / (v + var)
-    x = gap * total * root(var) + 5.5 * root(v * total)
-    need = where(gap * gap * total < 140.0, 0.6 * x * x, 0.0)
-    return where(gap > 0.0, need, 0.0)
+    both_a, both_b = lead_a + a, lead_b + b
+    peak_ = vlog(both_a / both_b)
+    lost = shallow(lead_a, lead_b, peak_ - lead) + shallow(a, b, peak_ - mode)
+    return peak_ + reach(both_a, both_b, Lanes(a.builder, a.like(WON))), lost
 
 
 @formula
@@ -280,22 +288,36 @@ def apart(x: Lanes, y: Lanes) -> Mask:
 
 
 @formula
-def secant(y: Lanes, before: Lanes, need: Lanes, need_before: Lanes, low: Lanes, high: Lanes) -> tuple[Lanes, Mask]:
-    """The next point in the search of a root inside a bracket, and whether it is the last."""
-    change = need * (y - before) / (need_before - need)
-    following = y + change
-    middle = 0.5 * (low + high)
-    safe = where((low < following) & (following < high), following, middle)
-    settled = abs(change * (y - before)) < 1e-11 * y * y + 1e-24  # the error of a secant step is their product's
-    return where(settled, following, smaller(safe, 2.0 * y + 1.0)), settled
+def needed(missed: Lanes, target: Lanes) -> Lanes:
+    """How far, logarithmically, 1 - P(h) still is above 1 - target: to be 0 at the quantile, y = log(1 + h)."""
+    return vlog(larger(missed, 1e-18) / (1.0 - target))
 
 
 @formula
-def score(a: Lanes, b: Lanes, boldness: Lanes) -> Lanes:
-    """The mean rate and some standard deviations."""
-    n = a + b
-    mean = a / n
-    return mean + boldness * root(mean * (1.0 - mean) / n)
+def opening(share: Lanes, a: Lanes, target: Lanes) -> tuple[Lanes, Lanes, Lanes]:
+    """A first y to try, `need` at 0, where P is the champion's share, and `moving`: 1 where the root is not 0."""
+    need = needed(1.0 - share, target)
+    moving = where(need > 0.0, Lanes(need.builder, need.like(1.0)), 0.0)
+    return where(need > 0.0, root(1.0 / a), 0.0), need, moving
+
+
+@formula
+def advance(
+    y: Lanes, before: Lanes, need: Lanes, need_before: Lanes, low: Lanes, high: Lanes, moving: Lanes
+) -> tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]:
+    """A secant step towards a root inside a bracket: the next y, before, need_before, low, high and moving.
+
+    Where `moving` is 0, y stays.
+    """
+    goes = moving > 0.5
+    low, high = where(need > 0.0, y, low), where(need > 0.0, high, y)
+    change = need * (y - before) / (need_before - need)
+    following = y + change
+    safe = where((low < following) & (following < high), following, 0.5 * (low + high))
+    settled = abs(change * (y - before)) < 1e-11 * y * y + 1e-24  # the error of a secant step is their product's
+    next_ = where(settled, following, smaller(safe, 2.0 * y + 1.0))
+    moving = where(settled, 0.0, moving)
+    return where(goes, next_, y), where(goes, y, before), where(goes, need, need_before), low, high, moving
 
 
 @formula

@@ -4,25 +4,17 @@ Memory is one array of vectors of eight rows: the arms' records, then of each no
 and the product of all distribution functions, then densities and distribution functions, arm by arm, then room to work.
 """
 
-from math import inf, log
+from math import inf
 from typing import Any
 
 from bandit_env.stats._beta import (
-    apart,
     apart_from,
-    both,
     density,
     fall,
     frame,
-    lifted,
-    lifted_end,
-    lifted_level,
-    neither,
     node,
     odds_at,
     peak,
-    reach,
-    score,
     shallow,
     stirling,
     stirling_below,
@@ -31,6 +23,7 @@ from bandit_env.stats._beta import (
     upright,
 )
 from bandit_env.stats._lanes import (
+    WIDTH,
     anywhere,
     fma,
     kernel,
@@ -39,22 +32,23 @@ from bandit_env.stats._lanes import (
     load,
     part,
     peek,
+    poke,
     smaller,
     spread,
     store,
     vlog,
     where,
 )
-from bandit_env.stats._plan import ABOVE, LOSS, LOST, MODE, PEAK, RECORD, SHARE, UPPER, A, B, gather
-from bandit_env.stats._rules import GAUSS, MARGIN, TAPER
+from bandit_env.stats._rules import GAUSS, TAPER
 
+WEIGHTS, VALUE, QUANTILE, LOSS = range(4)  # what is wanted
+# an arm's record, a vector each; behind the last arm's stands the champion's
+A, B, MODE, PEAK, LOWER, UPPER, LIMIT, ABOVE, SHARE, LOST, RECORD = range(11)
+_, GROWTH, WEIGHT, PRODUCT, NODE = range(5)  # of a block, a vector for each node; densities follow
 SMALL = 1e-4  # distribution functions below this are computed by their continued fraction, and shares checked more
-WHOLE = 2e-11  # mass below the first node that may be forgotten
+ROUNDS = 100  # of the search for a quantile, at most
+HIGHEST = 345.0  # log(1 + value remaining) beyond which it is called infinite
 TIE = 1e-10  # shares that differ by less are equal
-TAPERED = 1e-5  # a density, per node, that the taper may cut
-ENDS = 28.0  # where the density of (1 + h) t ends, in its logarithm below the peak; INNER of the way it is e^-12
-INNER = 0.65
-BEYOND = 10  # nodes above a sinc rule's window that the density of (1 + h) t may reach
 
 
 @kernel
@@ -67,13 +61,14 @@ def _remainder(x: Any) -> Any:
 
 
 @kernel
-def describe(w: Any, size: int, arms: int, group: Any, records: int) -> None:
-    """Fill the records of a group's arms."""
-    for j in range(arms):
-        arm = records + j * RECORD
-        a, b = gather(w, j * size, group, arm + A), gather(w, (arms + j) * size, group, arm + B)
+def describe(w: Any, arms: int, records: int) -> None:
+    """Fill the records of a group's arms from their parameters."""
+    for arm in range(records, records + arms * RECORD, RECORD):
+        a, b = load(w, arm + A), load(w, arm + B)
         store(w, arm + MODE, vlog(a / b))
         store(w, arm + PEAK, peak(a, b, _remainder(a) + _remainder(b) - _remainder(a + b)))
+        for field in range(ABOVE, RECORD):
+            store(w, arm + field, spread(0.0))
 
 
 @kernel
@@ -142,114 +137,101 @@ def _below(w: Any, arm: int, nodes: int, nodes_at: int, f: int, odds: Any, out: 
         small = less(rough, SMALL)
         if not anywhere(small):
             break
-        here, weight = load(w, nodes_at + nodes + k), load(w, nodes_at + 2 * nodes + k)
+        here, weight = load(w, nodes_at + GROWTH * nodes + k), load(w, nodes_at + WEIGHT * nodes + k)
         store(w, out + k, where(small, tail(a, b, load(w, f + k) / weight, fma(odds, here, odds)), rough))
 
 
 @kernel
-def _shares(w: Any, arms: int, nodes: int, records: int, f: int, alive: Any, want: int, odds: Any) -> Any:
+def _shares(w: Any, arms: int, nodes: int, records: int, f: int, want: int, centre: Any, alive: Any) -> Any:
     """Add a block to every arm's P(best), or to its expected loss; returns the smallest P(best) so far."""
-    all_ = f - nodes
-    least = spread(1.0)
+    at, all_ = f - NODE * nodes, f - (NODE - PRODUCT) * nodes
+    least, odds = spread(1.0), odds_at(centre)
     for j in range(arms):
-        share, lost = spread(0.0), spread(0.0)
-        own = f + j * nodes
-        below = own + arms * nodes
+        own, arm = f + j * nodes, records + j * RECORD
+        below, share = own + arms * nodes, spread(0.0)
         for k in range(nodes):
             share = fma(load(w, own + k), apart_from(load(w, all_ + k), load(w, below + k)), share)
-        if want == LOSS:
-            for k in range(nodes):
-                length = stretch(load(w, all_ - nodes + k), load(w, all_ - 2 * nodes + k), odds)
-                lost = fma(length, load(w, below + k) - load(w, all_ + k), lost)
-        arm = records + j * RECORD
         share = load(w, arm + SHARE) + where(alive, share, 0.0)
         store(w, arm + SHARE, share)
-        store(w, arm + LOST, load(w, arm + LOST) + where(alive, lost, 0.0))
         least = smaller(share, least)
+        if want == LOSS:
+            lost = spread(0.0)
+            for k in range(nodes):
+                length = stretch(load(w, at + WEIGHT * nodes + k), load(w, at + GROWTH * nodes + k), odds)
+                lost = fma(length, load(w, below + k) - load(w, all_ + k), lost)
+            store(w, arm + LOST, load(w, arm + LOST) + where(alive, lost, 0.0))
     return least
 
 
-@part
-def block(
-    w: Any,
-    arms: int,
-    rules: Any,
-    rule: int,
-    centre: Any,
-    step: Any,
-    records: int,
-    alive: Any,
-    want: int,
-    known: bool,
-) -> Any:
-    """Add a block of nodes to the integrals of P(best), unless those are known.
-
-    Returns the product of all distribution functions at the lowest node, and the smallest P(best) so far.
-    """
-    table, starts, taper, counts = rules
+@kernel
+def lay(w: Any, at: int, rules: Any, rule: int, centre: Any, step: Any) -> None:
+    """Lay a block's nodes: what all arms' densities there share."""
+    table, starts, _, counts = rules
     nodes = peek(counts, rule)
-    at = records + (arms + 1) * RECORD
-    f = at + 4 * nodes
-    points, weights, matrix = peek(starts, 3 * rule), peek(starts, 3 * rule + 1), peek(starts, 3 * rule + 2)
-    odds, small, toward, over = frame(centre, step)
+    points, weights = peek(starts, 3 * rule), peek(starts, 3 * rule + 1)
+    _, small, toward, over = frame(centre, step)
     mirrored = anywhere(over)
-    for k in range(nodes):
-        z, log_ = node(peek(table, points + k), toward, small)
+    for k in range(at, at + nodes):
+        z, log_ = node(peek(table, points), toward, small)
         if mirrored:
             z = upright(z, over)
-        store(w, at + k, log_)
-        store(w, at + nodes + k, z)
-        store(w, at + 2 * nodes + k, step * peek(table, weights + k))
-        store(w, at + 3 * nodes + k, spread(1.0))
-    soft = 0 if rule == GAUSS else len(TAPER)
-    for j in range(arms):
-        arm, own = records + j * RECORD, f + j * nodes
-        if rule == GAUSS:
-            ended = less(load(w, arm + UPPER), centre - step)  # nothing of this arm is left up here
-            if not anywhere(less(centre - step, load(w, arm + UPPER))):
-                for k in range(nodes):
-                    store(w, own + k, spread(0.0))
-                    store(w, own + arms * nodes + k, spread(1.0))
-                continue
-        a, b = load(w, arm + A), load(w, arm + B)
-        level = load(w, arm + PEAK) - fallen(a, b, centre - load(w, arm + MODE))
-        slope, n = where(over, b, a) * toward, a + b
-        for k in range(nodes):
-            value = density(peek(table, points + k), slope, n, level, load(w, at + k))
-            store(w, own + k, value * load(w, at + 2 * nodes + k))
-        if rule == GAUSS and anywhere(ended):
-            for k in range(nodes):
-                store(w, own + k, where(ended, 0.0, load(w, own + k)))
-        above = load(w, arm + ABOVE)
-        out = own + arms * nodes
-        mass = _integrate(w, own, nodes, table, matrix, taper, soft, 1.0 - above, f + 2 * arms * nodes, out)
-        store(w, arm + ABOVE, above + where(alive, mass, 0.0))
-        _below(w, arm, nodes, at, own, odds, out)
-        for k in range(nodes):
-            store(w, f - nodes + k, load(w, f - nodes + k) * load(w, out + k))
-    least = spread(1.0)
-    if not known:
-        least = _shares(w, arms, nodes, records, f, alive, want, odds)
-    return load(w, f - nodes), least
+        store(w, k, log_)
+        store(w, k + GROWTH * nodes, z)
+        store(w, k + WEIGHT * nodes, step * peek(table, weights))
+        store(w, k + PRODUCT * nodes, spread(1.0))
+        points, weights = points + 1, weights + 1
 
 
 @kernel
-def clipped(w: Any, arms: int, rules: Any, rule: int, records: int) -> Any:
-    """1 where a small share is not clearly inside a sinc rule's window: the taper spoils it, or it is cut above."""
+def distribute(
+    w: Any, arm: int, at: int, own: int, out: int, free: int, rules: Any, rule: int, centre: Any, step: Any, alive: Any
+) -> None:
+    """One arm's densities, times the weights, and distribution functions at all nodes; adds to the mass above."""
+    table, starts, taper, counts = rules
+    nodes = peek(counts, rule)
+    points, soft = peek(starts, 3 * rule), len(TAPER)
+    a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
+    odds, _, toward, over = frame(centre, step)
+    level = load(w, arm + PEAK) - fallen(a, b, centre - m)
+    slope, n = where(over, b, a) * toward, a + b
+    for k in range(nodes):
+        value = density(peek(table, points + k), slope, n, level, load(w, at + k))
+        store(w, own + k, value * load(w, at + WEIGHT * nodes + k))
+    if rule == GAUSS:
+        soft = 0
+        ended = less(load(w, arm + UPPER), centre - step)  # nothing of this arm is left up here
+        if anywhere(ended):
+            for k in range(own, own + nodes):
+                store(w, k, where(ended, 0.0, load(w, k)))
+    above = load(w, arm + ABOVE)
+    mass = _integrate(w, own, nodes, table, peek(starts, 3 * rule + 2), taper, soft, 1.0 - above, free, out)
+    store(w, arm + ABOVE, above + where(alive, mass, 0.0))
+    _below(w, arm, nodes, at, own, odds, out)
+
+
+@part
+def block(w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, alive: Any, want: int) -> Any:
+    """Add a block of nodes to the integrals of the rows that are alive.
+
+    Returns the product of all distribution functions at the lowest node, and the smallest P(best) so far.
+    """
     nodes = peek(rules[3], rule)
-    wrong = spread(0.0)
+    at = records + (arms + 1) * RECORD
+    product, f = at + PRODUCT * nodes, at + NODE * nodes
+    free = f + 2 * arms * nodes
+    lay(w, at, rules, rule, centre, step)
     for j in range(arms):
-        share = load(w, records + j * RECORD + SHARE)
-        small = less(share, SMALL)
-        if anywhere(small):
-            all_ = records + (arms + 1) * RECORD + 3 * nodes
-            own = all_ + (1 + j) * nodes
-            below, high = own + arms * nodes, nodes - 1
-            edge = 100.0 * (load(w, own + high) * apart_from(load(w, all_ + high), load(w, below + high)))
-            for k in range(2 * MARGIN - 1):
-                edge = fma(load(w, own + k), apart_from(load(w, all_ + k), load(w, below + k)), edge)
-            wrong = where(both(small, less(1e-5 * larger(share, 1e-30), edge)), 1.0, wrong)
-    return wrong
+        arm, own = records + j * RECORD, f + j * nodes
+        out = own + arms * nodes
+        if rule == GAUSS and not anywhere(less(centre - step, load(w, arm + UPPER))):
+            for k in range(nodes):
+                store(w, own + k, spread(0.0))
+                store(w, out + k, spread(1.0))
+            continue
+        distribute(w, arm, at, own, out, free, rules, rule, centre, step, alive)
+        for k in range(nodes):
+            store(w, product + k, load(w, product + k) * load(w, out + k))
+    return load(w, product), _shares(w, arms, nodes, records, f, want, centre, alive)
 
 
 @kernel
@@ -275,93 +257,25 @@ def largest(w: Any, arms: int, field: int) -> Any:
 
 
 @kernel
-def favourite(w: Any, arms: int, records: int) -> Any:
-    """The arm that will probably have the largest P(best): by its mean, and a little by its standard deviation."""
-    boldness = spread(min(1.0, max(0.0, 0.3 * log(0.25 * arms))))
+def missing(w: Any, arms: int, records: int) -> Any:
+    """What the sum of all shares misses 1 by."""
+    total = spread(0.0)
     for arm in range(records, records + arms * RECORD, RECORD):
-        store(w, arm + SHARE, score(load(w, arm + A), load(w, arm + B), boldness))
-    return largest(w, arms, records + SHARE)
+        total = total + load(w, arm + SHARE)
+    return larger(total - 1.0, 1.0 - total)
 
 
 @kernel
-def champion_below(w: Any, arms: int, records: int, rules: Any, rule: int, champion: Any) -> Any:
-    """The champion's distribution function at the block's first node."""
-    nodes = peek(rules[3], rule)
-    below = records + (arms + 1) * RECORD + (4 + arms) * nodes
-    value = load(w, below)
-    for j in range(1, arms):
-        value = where(less(j - 0.5, champion), load(w, below + j * nodes), value)
-    return value
-
-
-@kernel
-def shortfall(
-    w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, champion: Any, h: Any
-) -> Any:
-    """The last block's parts of P(others exceed (1 + h) t of the champion), and of the complement.
-
-    Of a sinc rule the latter is the whole where `champion_below` says that the former cannot be: it takes in what the
-    density of (1 + h) t reaches above the window. That density, of s = (1 + h) t in logit(s), is the champion's times
-    (1 + r odds(s))^(b - 1) / (1 + h)^a, r = h/(1 + h);
-    the others' distribution functions are those at the nodes.
-    """
-    table, starts, _, counts = rules
-    nodes = peek(counts, rule)
+def write(
+    w: Any, arms: int, records: int, field: int, group: Any, base: int, best: Any, value: Any, error: Any
+) -> None:
+    """Write down a field of every arm, and of the last record the first two: the value and the error."""
+    order, position, end = group
     last = records + arms * RECORD
-    at = last + RECORD
-    points = peek(starts, 3 * rule)
-    below = at + (4 + arms) * nodes
-    odds, small, toward, over = frame(centre, step)
-    a, b = load(w, last + A), load(w, last + B)
-    level, pull = lifted_level(a, b, load(w, last + PEAK), load(w, last + MODE), centre, odds, h)
-    slope, n, power = where(over, b, a) * toward, a + b, b - 1.0
-    missed, met = spread(0.0), spread(0.0)
-    for k in range(nodes):
-        i = k
-        o = load(w, below + i)
-        for j in range(1, arms):
-            o = where(less(j - 0.5, champion), load(w, below + j * nodes + i), o)
-        o = apart_from(load(w, at + 3 * nodes + i), o)
-        z = load(w, at + nodes + i)
-        value = lifted(peek(table, points + k), slope, n, level, load(w, at + i), power, pull, z)
-        value = value * load(w, at + 2 * nodes + i)
-        missed, met = fma(value, 1.0 - o, missed), fma(value, o, met)
-    if rule != GAUSS and anywhere(less(WHOLE, champion_below(w, arms, records, rules, rule, champion))):
-        for k in range(nodes, nodes + BEYOND):
-            x = spread(1.0 * (k - nodes // 2))
-            z, log_ = node(x, toward, small)
-            if anywhere(over):
-                z = upright(z, over)
-            met = fma(step, lifted(x, slope, n, level, log_, power, pull, z), met)
-    return missed, met
-
-
-@kernel
-def out_of_reach(
-    w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, champion: Any, h: Any, whole: Any
-) -> Any:
-    """1 where a sinc rule cannot serve the density of (1 + h) t; `whole` where all of it lies above the first node.
-
-    Errors of tapered arms alternate from node to node, by up to 1e-7, and vanish in sums of what is smooth: so not
-    where the density is cut at the window's end.
-    """
-    nodes, last = peek(rules[3], rule), records + arms * RECORD
-    a, b, m = load(w, last + A), load(w, last + B), load(w, last + MODE)
-    high = centre + step * (0.5 * nodes)
-    near = less(2.0 * h * (1.0 + odds_at(high)), smaller(4.0 * step, 0.25 * (high - m)))  # surely within reach
-    if not anywhere(neither(near)):
-        return spread(0.0)
-    up = 0.0 - reach(b, a, spread(ENDS))
-    beyond = less(high + BEYOND * step, lifted_end(m + up, h))
-    missing = where(near, 0.0, where(beyond, where(whole, 0.0, 1.0), 0.0))
-    cut = less(high, where(near, high, lifted_end(m + INNER * up, h)))
-    if not anywhere(cut):
-        return missing
-    tapered = spread(0.0)
-    for j in range(arms):
-        f = last + RECORD + (4 + j) * nodes
-        most = load(w, f)
-        for k in range(1, MARGIN + 1):
-            most = larger(most, load(w, f + k))
-        tapered = where(apart(champion, 1.0 * j), larger(tapered, most), tapered)
-    return larger(missing, where(cut, where(less(TAPERED, tapered), 1.0, 0.0), 0.0))
+    lanes = end - position if end - position < WIDTH else WIDTH
+    for lane in range(lanes):
+        row = base + peek(order, position + lane)
+        for j in range(arms):
+            poke(best, row * arms + j, peek(w, (records + field + j * RECORD) * WIDTH + lane))
+        poke(value, row, peek(w, last * WIDTH + lane))
+        poke(error, row, peek(w, (last + 1) * WIDTH + lane))

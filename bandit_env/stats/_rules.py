@@ -11,13 +11,14 @@ from functools import cache
 from math import erfc, pi
 
 import numpy as np
-from numpy.polynomial import legendre
+from numpy.polynomial import chebyshev, legendre
 from numpy.typing import NDArray
 
-COUNTS = (*range(16, 97, 4), 104, 112, 120, 128)  # nodes of the sinc rules
+COUNTS = (*range(16, 97, 4), 104, 112, 120, 128, 144, 160, 176, 192)  # nodes of the sinc rules
 PANEL = 16  # nodes of a panel
 GAUSS = len(COUNTS)  # the index of the Gauss-Legendre rule
 NODES = (*COUNTS, PANEL)
+CHEBYSHEV = 3 * len(NODES)  # where the last table starts: from values in a panel to Chebyshev coefficients
 MARGIN = 5  # nodes of a sinc rule below the window, for the taper
 TAPER = tuple(0.5 * erfc((MARGIN - 1 - m) / 2) for m in range(24))  # what the first nodes of a sinc rule count
 
@@ -66,5 +67,7 @@ def tables() -> Rules:
     for x, w, matrix in parts:
         starts += [at, at + x.size, at + x.size + w.size]
         at += x.size + w.size + matrix.size
-    flat = np.concatenate([piece for part in parts for piece in part])
+    starts.append(at)
+    series = np.linalg.inv(chebyshev.chebvander(nodes, PANEL - 1))
+    flat = np.concatenate([piece for part in parts for piece in part] + [series.ravel()])
     return flat, np.array(starts, np.intp), np.array(TAPER), np.array(NODES, np.intp)

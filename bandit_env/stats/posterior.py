@@ -18,13 +18,13 @@ exp(a u - n log(1 + e^u)) / B(a, b): analytic for |Im u| < pi, log-concave, deca
 
 c the champion, the arm with the largest P(best), and f~_c the density of (1 + h) t_c (value remaining, "(max_j rate_j
 - rate_c) / rate_c", is Scott's, https://support.google.com/analytics/answer/2844870, 2013). Nodes come in blocks
-(`_blocks`), of two kinds (`_rules`), and rows of one kind eight at a time (`_rows`):
+(`_blocks`) of two kinds (`_rules`), for eight rows at a time:
 
-*Sinc*, for ordinary rows: one block of equally spaced nodes; F from f by sinc indefinite integration (Stenger,
-Numerical Methods Based on Sinc and Analytic Functions, 1993, section 4.5). *Panels*, for all others and for more than
-128 arms: sixteen Gauss-Legendre nodes each, as short as the narrowest density that matters there asks for, from the
-upper end down; F from f by integrating the interpolant. In both, small F by a continued fraction (Didonato and Morris,
-ACM TOMS 18, 1992).
+*Sinc* (`_sinc`), for ordinary rows: one block of equally spaced nodes; F from f by sinc indefinite integration
+(Stenger, Numerical Methods Based on Sinc and Analytic Functions, 1993, section 4.5). *Panels* (`_panels`), for all
+others and for more than 128 arms: sixteen Gauss-Legendre nodes each, as short as the narrowest density that matters
+there asks for, from the upper end down; F from f by integrating the interpolant. In both, small F by a continued
+fraction (Didonato and Morris, ACM TOMS 18, 1992). Each is compiled when a row first asks for it.
 
 **Errors** of a sinc block, and what holds each:
 
@@ -34,8 +34,10 @@ ACM TOMS 18, 1992).
   Products of K distribution functions are rougher than one, so x falls like K^-0.12.
 - The sum over arms before any normalisation, which is never done: a row that misses 1 by more than 5e-11 is done
   again in panels.
-- Window. Cut where some factor of every product is below e^-25, or lower where a far arm's share is won there: at
-  most 1e-12; arms that reach out of it are tapered, and a share below 1e-4 that is not clearly inside goes to panels.
+- Window. Cut where some factor of every product is below e^-25, or lower where a far arm wins, down to shares of
+  1e-30: the product of its density and the leader's, a Beta density with the parameters added, is followed to e^-24 of
+  its peak. At most 1e-12; arms that reach out are tapered, and a share below 1e-4 that is not clearly inside goes to
+  panels.
 - Errors of tapered arms alternate from node to node, by up to 1e-7, and vanish in sums of what is smooth. Where (1 + h)
   t_c reaches above the window they would not: such a row goes to panels.
 - Rounding, about 2e-16 (a |d| + n log(1 + p (e^d - 1))) at a distance d from the block's centre: a row where this
@@ -47,8 +49,9 @@ Panels: two standard deviations by degree 15 err below 3e-12 of the density's pe
 up to 3.2 do for a few arms near the leader, 1.2 for a thousand. They begin where the chance that two arms lie above is
 1e-7 of the chance that one does, which each arm is given, by its continued fraction (1e-11 in all for the value
 remaining). They end where the product of all F, which bounds whatever is left, is below 1e-13 and 1e-8 of the smallest
-share. Densities far from a mode are exact by the series in the Bernoulli cumulants, so that nothing cancels at 10^9
-visits. The check is the sum over arms; where it misses 1 by more than 1e-10 a `PosteriorAccuracyWarning` says so.
+share. For the value remaining, the rivals' prod F is kept as a Chebyshev series in each panel, and f~_c integrated
+against it in panels of its own (`_remaining`). Densities far from a mode are exact by the series in the Bernoulli
+cumulants, so that nothing cancels at 10^9 visits. The check is the sum over arms; where it misses 1 by more than 1e-10 a `PosteriorAccuracyWarning` says so.
 
 Sinc blocks and panels share no window: `tests/stats` compares both with SciPy, mpmath and closed sums.
 """
@@ -59,18 +62,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 from operator import index
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bandit_env.stats import _rows, _rules
-from bandit_env.stats._plan import LOSS, QUANTILE, VALUE, WEIGHTS
+from bandit_env.stats import _panels, _rules, _sinc
+from bandit_env.stats._blocks import LOSS, QUANTILE, VALUE, WEIGHTS
 
 Float = NDArray[np.float64]
 Count = NDArray[np.intp]
+Room = tuple[NDArray[Any] | None, ...]
 
 ACCURACY = 1e-10  # absolute, of the probabilities
+EXACT = 5e-11  # the largest error that passes in a sinc rule
 BLOCK = 1024  # rows that are sorted by rule at a time
 
 _local = threading.local()
@@ -314,24 +319,30 @@ class _Counts:
             list(pool.map(solve, [slice(low, low + share) for low in range(0, rows, share)]))
 
     def _solve(self, cut: slice, want: int, target: float, best: Float, value: Float) -> None:
-        s, v = self.conversions[cut], self.visits[cut]
         p = self.prior if len(self.prior) == 1 else self.prior[cut]
+        s, v = self.conversions[cut], self.visits[cut]
         rows, arms = v.shape
         if rows == 0:
             return
         strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
         counts = s.ravel(), v.ravel(), p.ravel(), strides
-        error = np.empty(rows)
-        size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
-        room = getattr(_local, "room", {}).get((arms, size)) or _room(arms, size)
+        error = np.full(rows, np.inf)
         answers = best[cut].reshape(-1), value[cut], error
-        done = _rows.rows(*counts, arms, want, target, _rules.tables(), *room, *answers)
-        if done >= 0:
-            self._complain(done + cut.start * arms)
-        off = np.flatnonzero(~(error <= ACCURACY))
-        if off.size:
-            message = f"{off.size} posteriors may be off by up to {error[off].max():.1e}, more than {ACCURACY}"
-            warnings.warn(message, PosteriorAccuracyWarning, stacklevel=5)
+        if arms <= _sinc.MOST_ARMS and want != LOSS:
+            size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
+            room = _remembered(_sinc.scratch, arms, size)
+            wrong = _sinc.rows(counts, arms, want, target, _rules.tables(), *room, *answers)
+            if wrong >= 0:
+                self._complain(wrong + cut.start * arms)
+        left = np.flatnonzero(~(error <= EXACT))
+        if left.size:
+            self.check()
+            room = _remembered(_panels.scratch, arms, want)
+            _panels.rows(counts, arms, want, target, _rules.tables(), *room, left, *answers)
+            off = np.flatnonzero(~(error <= ACCURACY))
+            if off.size:
+                message = f"{off.size} posteriors may be off by up to {error[off].max():.1e}, more than {ACCURACY}"
+                warnings.warn(message, PosteriorAccuracyWarning, stacklevel=5)
 
     def _complain(self, flat: int) -> NoReturn:
         """Say what is wrong with the count at this place of the flattened arrays."""
@@ -342,12 +353,14 @@ class _Counts:
         raise ValueError(f"conversions{where} is {s}; expected a number from 0 to visits{where} = {v}")
 
 
-def _room(arms: int, size: int) -> tuple[Float, Count]:
+def _remembered(scratch: Callable[[int, int], Room], *shape: int) -> Room:
     """Room to work in, remembered by each thread for the shapes it meets, while it is small."""
-    room = _rows.scratch(arms, size)
-    if room[0].size < 1 << 18:
-        remembered = _local.__dict__.setdefault("room", {})
-        if len(remembered) >= 8:
-            remembered.clear()
-        remembered[arms, size] = room
+    remembered: dict[Any, Room] = _local.__dict__.setdefault("room", {})
+    room = remembered.get((scratch, shape))
+    if room is None:
+        room = scratch(*shape)
+        if sum(array.nbytes for array in room if array is not None) < 1 << 21:
+            if len(remembered) >= 8:
+                remembered.clear()
+            remembered[scratch, shape] = room
     return room

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from bandit_env.stats import _sinc
 from bandit_env.stats.posterior import (
     expected_loss,
     potential_value_remaining,
@@ -345,6 +346,22 @@ def test_a_small_share_between_a_narrow_and_a_wide_arm():
     assert probability_best(conversions, visits)[1] == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("arm", "leader"),
+    [((989, 49_289), (50, 311)), ((107_322, 123_323), (602, 607)), ((27, 1804), (26, 53)), ((26, 6800), (900, 9000))],
+)
+def test_a_tiny_share_won_far_below_the_leader(arm, leader):
+    # P(arm is the best) = E[P(rate_leader < t)] over the arm's posterior, won far from both modes
+    own, other = (stats.beta(c + 0.5, v - c + 0.5) for c, v in (arm, leader))
+    q, w = special.roots_legendre(16)
+    edges = np.linspace(own.mean() - 9 * own.std(), min(own.mean() + 40 * own.std(), 1), 800)
+    t = edges[:-1, None] + np.diff(edges)[:, None] * (q + 1) / 2
+    exact = (np.diff(edges)[:, None] / 2 * w * own.pdf(t) * other.cdf(t)).sum()
+    share = probability_best([arm[0], leader[0]], [arm[1], leader[1]], prior=(0.5, 0.5))[0]
+    assert exact < 1e-20
+    assert share == pytest.approx(exact, rel=1e-6 if exact > 1e-30 else 0.1)
+
+
 def test_monte_carlo_agrees():
     conversions, visits = np.array([12, 18, 9, 15]), np.array([300, 350, 280, 310])
     draws = np.random.default_rng(7).beta(conversions + 1, visits - conversions + 1, (400_000, 4))
@@ -365,18 +382,32 @@ def test_weights_and_value_are_those_of_the_separate_functions():
     assert (below == value_remaining_below(conversions, visits, 0.02)).all()
 
 
+@pytest.mark.parametrize("prior", [(1, 1), (0.5, 0.5)])
 @pytest.mark.parametrize("arms", [2, 3, 6])
-def test_hopeless_arms_change_nothing_but_the_rule(arms):
-    """More than 128 arms are always done in panels, a few by sinc rules: two ways to the same numbers."""
-    conversions, visits = running(arms, 40)
-    more = 130 - arms
-    padded = np.pad(conversions, ((0, 0), (0, more))), np.pad(visits, ((0, 0), (0, more)), constant_values=20_000)
-    best, below = weights_and_value_remaining(conversions, visits)
-    best_padded, below_padded = weights_and_value_remaining(*padded)
-    np.testing.assert_allclose(best_padded[:, :arms], best, rtol=0, atol=2e-11)
-    np.testing.assert_allclose(below_padded, below, rtol=0, atol=2e-11)
-    value, value_padded = potential_value_remaining(conversions, visits), potential_value_remaining(*padded)
-    np.testing.assert_allclose(value_padded, value, rtol=0, atol=1e-9)
+def test_sinc_rules_and_panels_agree(arms, prior, monkeypatch):
+    """Two ways to the same numbers, on rows of all kinds: of experiments, of few visits, of visits far apart."""
+    rng = np.random.default_rng(arms)
+    few, apart = rng.integers(0, 40, (500, arms)), np.floor(np.exp(rng.uniform(0, 12, (2000, arms)))).astype(int)
+    near = np.floor(np.exp(rng.uniform(2, 9, (1000, arms)))).astype(int)
+    visits = np.concatenate([running(arms, 200)[1], few, near, apart])
+    rates = [rng.beta(4, 96, (1200, 1)) * rng.uniform(0.6, 1.4, (1200, arms)), rng.uniform(0, 1, (2500, arms))]
+    conversions = rng.binomial(visits, np.concatenate([rates[0][:200], rates[1][:500], rates[0][200:], rates[1][500:]]))
+
+    def answers():
+        best, below = weights_and_value_remaining(conversions, visits, prior=prior)
+        far = value_remaining_below(conversions, visits, 0.2, prior=prior)
+        return best, below, far, potential_value_remaining(conversions, visits, prior=prior)
+
+    best, below, far, value = answers()
+    monkeypatch.setattr(_sinc, "MOST_ARMS", 0)  # no row is one for sinc rules
+    best_too, below_too, far_too, value_too = answers()
+    assert (best != best_too).any(axis=1).mean() > 0.2  # many rows are
+    np.testing.assert_allclose(best, best_too, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(below, below_too, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(far, far_too, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(value, value_too, rtol=1e-8, atol=1e-8)
+    told = best_too > 1e-30
+    np.testing.assert_allclose(best[told], best_too[told], rtol=1e-6)
 
 
 def mixed_rows():

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from bandit_env.stats import _rows
+from bandit_env.stats import _panels, _sinc
 from bandit_env.stats.posterior import (
     PosteriorAccuracyWarning,
     expected_loss,
@@ -160,9 +160,8 @@ def test_a_failed_check_warns(monkeypatch):
     def spoiled(*arguments):
         *_, best, value, error = arguments
         best[:], value[:], error[:] = 0.5, 0.1, 1e-6
-        return -1
 
-    monkeypatch.setattr(_rows, "rows", spoiled)
+    monkeypatch.setattr(_panels, "rows", spoiled)
     with pytest.warns(PosteriorAccuracyWarning, match=r"1 posteriors may be off by up to 1\.0e-06"):
         expected_loss([1, 2], [3, 4])
 
@@ -181,9 +180,9 @@ def test_importing_the_package_does_not_import_numba():
 def test_compiled_code_is_kept_between_processes(tmp_path):
     # an installation that cannot be written to: Numba then keeps its files where NUMBA_CACHE_DIR says
     code = (
-        "import sys, time; from bandit_env.stats import posterior, _rows; t = time.process_time();"
+        "import sys, time; from bandit_env.stats import posterior, _sinc; t = time.process_time();"
         "posterior.weights_and_value_remaining([1, 2], [30, 40]); print(time.process_time() - t);"
-        "print(sum(_rows.rows.stats.cache_hits.values()))"
+        "print(sum(_sinc.rows.stats.cache_hits.values()))"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     seconds, hits = [], []
@@ -206,4 +205,5 @@ def test_one_compilation_serves_every_call():
     probability_best([1, 2], fixed, prior=np.broadcast_to([1, 2], (1, 2, 2)), workers=2)
     weights_and_value_remaining(fixed, fixed)
     expected_loss(np.asfortranarray(np.ones((3, 2))), 2 * np.ones((3, 4))[:, ::2])
-    assert len(_rows.rows.signatures) == 1
+    assert len(_sinc.rows.signatures) == 1
+    assert len(_panels.rows.signatures) <= 2  # with value remaining, and without
