@@ -6,7 +6,6 @@ Exit status: 0; 1 where an agent, the disk or the workers failed on the way; 2 f
 import argparse
 import contextlib
 import datetime
-import gc
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     try:
         options = _parser().parse_args(arguments)
-        with _seldom_collected(), _warm_up(options):
+        with _warm_up(options):
             return int(options.command(options))
     except ExperimentError as error:
         return _complain(error, 2)
@@ -37,20 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         sys.stderr.close()
         return 1
-
-
-@contextlib.contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Look for cyclic garbage a hundred times as seldom: compiling and drawing make many objects and hardly any of it.
-
-    A fifth of the time of a first run, and a tenth of any other short one.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(100 * 700, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def run(options: argparse.Namespace) -> int:

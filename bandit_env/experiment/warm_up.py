@@ -6,7 +6,6 @@ for fonts. It can only save time: whatever becomes of it, the run compiles what 
 """
 
 import contextlib
-import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,5 +51,4 @@ def compile_all() -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()  # a short life
     compile_all()

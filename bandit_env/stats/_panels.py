@@ -92,9 +92,9 @@ VANISHED = 750.0  # twice exp(-750) is 0 in float64
 
 
 def scratch(arms: int, want: int) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Room for `rows` to work in, and to keep panels in: None, for which less is compiled, where nothing needs them."""
+    """Room for `rows` to work in, and to keep panels in: None, for which less is compiled, where losses are wanted."""
     lanes = (2 * arms + NODE + 1) * PANEL + (arms + 1) * RECORD
-    return np.empty(lanes * WIDTH), np.empty(PANELS * KEPT * WIDTH) if want in (VALUE, QUANTILE) else None
+    return np.empty(lanes * WIDTH), None if want == LOSS else np.empty(PANELS * KEPT * WIDTH)
 
 
 @kernel
@@ -288,7 +288,7 @@ def rows(
                 _finish_loss(w, arm, low)
         off = off + missing(w, arms, 0)
         answer = spread(0.0)
-        if keep is not None:
+        if keep is not None and want > WEIGHTS:
             appoint(w, arms, 0, largest(w, arms, SHARE))
             follow_rivals(w, keep, last, rules, end, high, low)
             if want == VALUE:

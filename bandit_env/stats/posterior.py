@@ -51,7 +51,8 @@ up to 3.2 do for a few arms near the leader, 1.2 for a thousand. They begin wher
 remaining). They end where the product of all F, which bounds whatever is left, is below 1e-13 and 1e-8 of the smallest
 share. For the value remaining, the rivals' prod F is kept as a Chebyshev series in each panel, and f~_c integrated
 against it in panels of its own (`_remaining`). Densities far from a mode are exact by the series in the Bernoulli
-cumulants, so that nothing cancels at 10^9 visits. The check is the sum over arms; where it misses 1 by more than 1e-10 a `PosteriorAccuracyWarning` says so.
+cumulants, so that nothing cancels at 10^9 visits. The check is the sum over arms; where it misses 1 by more than 1e-10
+a `PosteriorAccuracyWarning` says so.
 
 Sinc blocks and panels share no window: `tests/stats` compares both with SciPy, mpmath and closed sums.
 """

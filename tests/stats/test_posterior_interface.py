@@ -206,4 +206,4 @@ def test_one_compilation_serves_every_call():
     weights_and_value_remaining(fixed, fixed)
     expected_loss(np.asfortranarray(np.ones((3, 2))), 2 * np.ones((3, 4))[:, ::2])
     assert len(_sinc.rows.signatures) == 1
-    assert len(_panels.rows.signatures) <= 2  # with value remaining, and without
+    assert len(_panels.rows.signatures) <= 2  # of expected losses, and of all else
