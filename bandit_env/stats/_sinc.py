@@ -86,18 +86,22 @@ def scratch(arms: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.intp]
 
 
 @kernel
-def _clipped(w: Any, arms: int, rules: Any, rule: int, records: int) -> Any:
+def _clipped(w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int) -> Any:
     """1 where a small share is not clearly inside a sinc rule's window: the taper spoils it, or it is cut above."""
     nodes = peek(rules[3], rule)
-    wrong = spread(0.0)
+    all_ = records + (arms + 1) * RECORD + PRODUCT * nodes
+    wrong, top = spread(0.0), odds_at(fma(step, 1.0 * (nodes - 1 - nodes // 2), centre))
     for j in range(arms):
-        share = load(w, records + j * RECORD + SHARE)
+        arm = records + j * RECORD
+        share = load(w, arm + SHARE)
         small = less(share, SMALL)
         if anywhere(small):
-            all_ = records + (arms + 1) * RECORD + PRODUCT * nodes
             own = all_ + (NODE - PRODUCT + j) * nodes
             below, high = own + arms * nodes, nodes - 1
-            edge = 100.0 * (load(w, own + high) * apart_from(load(w, all_ + high), load(w, below + high)))
+            a, b = load(w, arm + A), load(w, arm + B)
+            # above the last node the density falls exponentially, at least
+            rest = 1.0 + 1.0 / (step * larger((a + b) * (top / (1.0 + top)) - a, 1e-300))
+            edge = rest * (load(w, own + high) * apart_from(load(w, all_ + high), load(w, below + high)))
             for k in range(2 * MARGIN - 1):
                 edge = fma(load(w, own + k), apart_from(load(w, all_ + k), load(w, below + k)), edge)
             wrong = where(both(small, less(3e-7 * larger(share, 1e-30), edge)), 1.0, wrong)
@@ -254,7 +258,7 @@ def rows(
                 block(w, arms, rules, rule, centre, step, records, all_, WEIGHTS)
                 champion = largest(w, arms, records + SHARE)
                 appoint(w, arms, records, champion)
-                answer, unsure = spread(0.0), _clipped(w, arms, rules, rule, records)
+                answer, unsure = spread(0.0), _clipped(w, arms, rules, rule, centre, step, records)
                 whole = less(_others(w, arms, records, peek(rules[3], rule), champion), WHOLE)
                 if want == VALUE:
                     h = spread(target)
