@@ -1,23 +1,16 @@
 """RLlib's new API stack on the native vector environment; skipped where Ray is not installed."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+from loading import load
 
 pytest.importorskip("ray.rllib", reason="needs RLlib: pip install 'ray[rllib]' (it pins its own gymnasium)")
 
 pytestmark = [pytest.mark.extra, pytest.mark.filterwarnings("default")]
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_rllib.py"
-
 
 @pytest.mark.timeout(300)
 def test_ppo_trains_through_the_vector_entry_point():
-    spec = importlib.util.spec_from_file_location("train_rllib", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    algorithm = script.build(num_envs=8, steps=512)
+    algorithm = load("train_rllib").build(num_envs=8, steps=512)
     try:
         envs = algorithm.env_runner.env.unwrapped
         assert type(envs).__name__ == "DailyTrafficVectorEnv"

@@ -1,26 +1,16 @@
 """The training scripts: they run, what they write plays, and the strategy's own simulator is the environment's."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from loading import load
 
 import agents
 import bandit_env  # noqa: F401
 from agents.policy import Policy
 from bandit_env.stats.features import arm_features
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
