@@ -3,8 +3,9 @@
 import math
 import shlex
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def tables(run: Run, width: int = 80) -> list["Table"]:
         chosen = [(cell, line) for cell, line in zip(run.cells, lines) if cell.scenario == scenario]
         groups = [[name for name in group if _is_shown(name, chosen, published)] for group in GROUPS]
         parts = _split(groups, width, partial(_agents_table, chosen=chosen, published=published))
-        parts[0].title, parts[-1].caption = _title(run, *chosen[0]), _caption(chosen[0][0])
+        parts[0].title, parts[-1].caption = _title(run, *chosen[0]), _caption(chosen[0][0], {*chain(*groups)})
         result += parts
         if _arms_tell(chosen, published):
             cells = [cell for cell, _ in chosen]
@@ -205,12 +206,12 @@ def _title(run: Run, cell: Cell, line: Row) -> str:
     return f"{cell.scenario}: {rates}, {visits}; {counts}".replace("[", r"\[")
 
 
-def _caption(cell: Cell) -> str:
-    note = (
-        "Intervals are 95 %. Regret: conversions lost until the stop; less first's: the same less the first agent's, "
-        "replication by replication."
-    )
-    if cell.classical is None:
+def _caption(cell: Cell, columns: Collection[str]) -> str:
+    note = "Intervals are 95 %. Regret: conversions lost until the stop"
+    if "difference" in columns:
+        note += "; less first's: the same less the first agent's, replication by replication"
+    note += "."
+    if "days_saved" not in columns or cell.classical is None:
         return note
     days, visits = f"{cell.classical.days:,.10g}", f"{cell.classical.visits:,.10g}"
     return f"{note} Saved, longer: against the classical test's {days} days ({visits} visits)."

@@ -66,7 +66,7 @@ from bandit_env.stats._lanes import (
 from bandit_env.stats._rules import CHEBYSHEV, GAUSS, PANEL
 
 LAST_DEPTH = 28.0  # where densities are no longer resolved
-OWN = 2.7  # standard deviations in a panel of the density of (1 + h) t
+OWN = 4.0  # standard deviations of (1 + h) t in a panel of its own: sixteen nodes integrate them to 1e-13
 PANELS = 1000  # in one row, at most
 TOP, LENGTH, SERIES = range(3)  # of a panel that is kept: its upper end, its length, and a polynomial's coefficients
 KEPT = SERIES + PANEL

@@ -76,7 +76,7 @@ WHOLE = 2e-11  # mass below the first node that may be forgotten
 TAPERED = 1e-5  # a density, per node, that the taper may cut
 ENDS = 28.0  # where the density of (1 + h) t ends, in its logarithm below the peak; INNER of the way it is e^-12
 INNER = 0.65
-NEAR, BEYOND = 10, 64  # nodes above the window that the density of (1 + h) t reaches at first, and at most
+BEYOND = 64  # nodes above the window that the density of (1 + h) t may reach
 
 
 def scratch(arms: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -147,7 +147,6 @@ def _shortfall(w: Any, last: int, rules: Any, rule: int, centre: Any, step: Any,
     if anywhere(neither(whole)):
         above = nodes - nodes // 2
         end = lifted_end(load(w, last + MODE) - reach(b, a, spread(ENDS)), h)
-        end = larger(end, fma(step, 1.0 * (above + NEAR), centre))
         for k in range(above, above + BEYOND):
             x = spread(1.0 * k)
             inside = less(fma(step, x, centre), end)

@@ -133,10 +133,10 @@ def test_weighted_counts_need_not_be_whole():
     assert probability_best([4, 9], [50, 60])[0] < between < probability_best([5, 9], [50, 60])[0]
 
 
-def rows(count):
+def rows(count, arms=3):
     rng = np.random.default_rng(11)
-    visits = rng.integers(200, 2000, (count, 3))
-    return rng.binomial(visits, [0.04, 0.05, 0.045]), visits
+    visits = rng.integers(200, 2000, (count, arms))
+    return rng.binomial(visits, np.resize([0.04, 0.05, 0.045], arms)), visits
 
 
 def test_threads_give_the_same_bits():
@@ -195,6 +195,19 @@ def test_compiled_code_is_kept_between_processes(tmp_path):
         hits.append(int(hit))
     assert hits == [0, 1]
     assert seconds[1] < 0.5 * seconds[0]
+
+
+def test_ordinary_experiments_need_no_panels(monkeypatch):
+    """They would take longer, and several seconds to compile in a first run."""
+
+    def panels(*arguments):
+        raise AssertionError("panels were asked for")
+
+    monkeypatch.setattr(_panels, "rows", panels)
+    for arms in (2, 3, 6):
+        weights_and_value_remaining([0] * arms, [0] * arms)
+        weights_and_value_remaining(*rows(1000, arms))
+    potential_value_remaining(*rows(1000, 2))
 
 
 def test_one_compilation_serves_every_call():
