@@ -66,6 +66,7 @@ from bandit_env.stats._lanes import (
     spread,
     store,
     vexp,
+    vlog,
     where,
 )
 from bandit_env.stats._remaining import (
@@ -164,18 +165,23 @@ def _extents(w: Any, arms: int, want: int) -> Any:
     are near the leader, the rougher is the product of their distribution functions.
     """
     lead, var, low = spread(0.0), spread(1.0), spread(-inf)
+    top, top_a, top_b = spread(-inf), spread(1.0), spread(1.0)
     for j in range(arms):
         arm = j * RECORD
         a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
         v = 1.0 / a + 1.0 / b
         leads = less(low, m - 7.0 * root(v))
         low, lead, var = where(leads, m - 7.0 * root(v), low), where(leads, m, lead), where(leads, v, var)
+        leads = less(top, m)
+        top, top_a, top_b = where(leads, m, top), where(leads, a, top_a), where(leads, b, top_b)
     high, near = spread(-inf), spread(0.0)
     start = spread((START if want == WEIGHTS else UPPER_DEPTH) + log(1.0 * arms))
     for j in range(arms):
         arm = j * RECORD
         a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
-        there = fallen(a, b, larger(lead + 8.0 * root(var) - m, 0.0))  # a small share is won near the leader
+        # a small share is won near the surest arm, or where this density times that of the highest arm peaks
+        there = larger(lead + 8.0 * root(var), vlog((a + top_a) / (b + top_b)))
+        there = fallen(a, b, larger(there - m, 0.0))
         up = 0.0 - reach(b, a, smaller(larger(there + RELATIVE, LAST_DEPTH + log(1.0 * arms)), LOWER_DEPTH))
         store(w, arm + LOWER, m + reach(a, b, spread(LOWER_DEPTH)))
         store(w, arm + UPPER, m + 1.25 * up)

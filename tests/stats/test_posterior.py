@@ -336,14 +336,23 @@ def test_a_tiny_share_won_far_above_a_narrow_champion(wide, narrow):
     assert share == pytest.approx(exact, rel=1e-6, abs=0)
 
 
-def test_a_small_share_between_a_narrow_and_a_wide_arm():
-    conversions, visits = np.array([3, 8213, 5_485_490]), np.array([52, 139_625, 87_118_059])
+@pytest.mark.parametrize(
+    ("conversions", "visits", "arm", "low", "high"),
+    [
+        ([3, 8213, 5_485_490], [52, 139_625, 87_118_059], 1, 0.0625, 0.09),
+        ([108_027, 49, 285_754_014], [126_202, 51, 330_506_627], 0, 0.8643, 0.9),  # below a narrow arm and a wide one
+        ([5827, 65, 4_125_741, 3_165_696], [16_785, 197, 16_355_994, 8_284_172], 0, 0.36, 0.45),
+    ],
+)
+def test_a_small_share_between_narrow_and_wide_arms(conversions, visits, arm, low, high):
     arms = [stats.beta(c + 1, v - c + 1) for c, v in zip(conversions, visits)]
-    edges = np.unique([*np.linspace(arms[2].ppf(1e-18), arms[2].isf(1e-18), 60), *np.linspace(0.0634, 0.09, 400)])
     q, w = special.roots_legendre(16)
+    edges = np.linspace(low, high, 20_000)
     t = edges[:-1, None] + np.diff(edges)[:, None] * (q + 1) / 2
-    exact = (np.diff(edges)[:, None] / 2 * w * arms[1].pdf(t) * arms[0].cdf(t) * arms[2].cdf(t)).sum()
-    assert probability_best(conversions, visits)[1] == pytest.approx(exact, rel=1e-6, abs=0)
+    below = np.prod([other.cdf(t) for other in arms if other is not arms[arm]], axis=0)
+    exact = (np.diff(edges)[:, None] / 2 * w * arms[arm].pdf(t) * below).sum()
+    assert 1e-30 < exact < 1e-10
+    assert probability_best(conversions, visits)[arm] == pytest.approx(exact, rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize(
