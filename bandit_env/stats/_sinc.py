@@ -71,7 +71,7 @@ from bandit_env.stats._lanes import (
 from bandit_env.stats._plan import CENTRE, ROW_CONSTANTS, RULES, SPACING, STEP, fill, gather, sort, window
 from bandit_env.stats._rules import COUNTS, GAUSS, MARGIN
 
-MOST_ARMS = 128  # beyond, a block of nodes outgrows the cache
+MOST_ARMS = 256  # beyond, panels are as fast: a block of nodes outgrows the caches
 WHOLE = 2e-11  # mass below the first node that may be forgotten
 TAPERED = 1e-5  # a density, per node, that the taper may cut
 ENDS = 28.0  # where the density of (1 + h) t ends, in its logarithm below the peak; INNER of the way it is e^-12

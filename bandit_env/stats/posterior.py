@@ -22,7 +22,7 @@ c the champion, the arm with the largest P(best), and f~_c the density of (1 + h
 
 *Sinc* (`_sinc`), for ordinary rows: one block of equally spaced nodes; F from f by sinc indefinite integration
 (Stenger, Numerical Methods Based on Sinc and Analytic Functions, 1993, section 4.5). *Panels* (`_panels`), for all
-others and for more than 128 arms: sixteen Gauss-Legendre nodes each, as short as the narrowest density that matters
+others and for more than 256 arms: sixteen Gauss-Legendre nodes each, as short as the narrowest density that matters
 there asks for, from the upper end down; F from f by integrating the interpolant. In both, small F by a continued
 fraction (Didonato and Morris, ACM TOMS 18, 1992). Each is compiled when a row first asks for it.
 

@@ -459,7 +459,7 @@ def test_arms_so_far_apart_that_nothing_is_left_of_the_others():
     assert potential_value_remaining(*far).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("most_arms", [0, 128])
+@pytest.mark.parametrize("most_arms", [0, 256])
 @pytest.mark.parametrize(
     ("better", "visits"), [(300, 2000), (330, 2000), (700, 2000), (1000, 2000), (1100, 2000), (70_000, 200_000)]
 )
