@@ -64,8 +64,7 @@ def test_scalars_of_all_agents_lie_over_each_other(page):
 
 def test_custom_scalars_show_all_arms_in_one_chart(page):
     charts = ["Mean regret with its 95 % interval", "Serving weights, experiment 0", "P(best), experiment 1"]
-    seen = page("custom_scalars", *charts, "Matches (6)", lines=6)
-    assert "Matches (3)" in seen["text"]  # the margin chart: three agents
+    page("custom_scalars", *charts, "Matches (6)", "Matches (3)", lines=6)  # 3: the margin chart has a line per agent
 
 
 @pytest.mark.parametrize("name", ["histograms", "distributions"])
