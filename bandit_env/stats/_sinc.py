@@ -60,6 +60,7 @@ from bandit_env.stats._lanes import (
     larger,
     less,
     load,
+    part,
     peek,
     poke,
     smaller,
@@ -210,6 +211,28 @@ def _quantile(
     return where(less(y, HIGHEST - 1.0), vexpm1(y), inf), larger(unsure, moving)
 
 
+@part
+def _answer(
+    w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, want: int, target: float
+) -> Any:
+    """Integrate all shares; returns what is wanted of the value remaining, and 1 where the rule cannot tell."""
+    last, all_ = records + arms * RECORD, less(spread(0.0), spread(1.0))
+    block(w, arms, rules, rule, centre, step, records, all_, WEIGHTS)
+    champion = largest(w, arms, records + SHARE)
+    appoint(w, arms, records, champion)
+    answer, unsure = spread(0.0), _clipped(w, arms, rules, rule, centre, step, records)
+    whole = less(_others(w, arms, records, peek(rules[3], rule), champion), WHOLE)
+    if want == VALUE:
+        h = spread(target)
+        answer = 1.0 - _shortfall(w, last, rules, rule, centre, step, h, whole)
+        far = _out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, whole)
+        unsure = larger(unsure, far)
+    if want == QUANTILE:
+        answer, far = _quantile(w, arms, rules, rule, centre, step, records, champion, whole, target)
+        unsure = larger(unsure, far)
+    return answer, unsure
+
+
 @kept(Path(__file__).parent.glob("_*.py"), nogil=True)
 def rows(
     counts: Any, arms: int, want: int, target: float, rules: Any, w: Any, t: Any, best: Any, value: Any, error: Any
@@ -231,7 +254,6 @@ def rows(
     records = (plan + ROW_CONSTANTS * size) // WIDTH
     last = records + arms * RECORD
     kappa = min(SPACING, 0.56 * arms**-0.12)  # products of many distribution functions need finer steps
-    all_ = less(spread(0.0), spread(1.0))
     for base in range(0, count, size):
         here = min(size, count - base)
         padded = (here + WIDTH - 1) // WIDTH * WIDTH
@@ -254,19 +276,7 @@ def rows(
                 describe(w, arms, records)
                 step = gather(w, plan + STEP * size, eight, last)
                 centre = gather(w, plan + CENTRE * size, eight, last)
-                block(w, arms, rules, rule, centre, step, records, all_, WEIGHTS)
-                champion = largest(w, arms, records + SHARE)
-                appoint(w, arms, records, champion)
-                answer, unsure = spread(0.0), _clipped(w, arms, rules, rule, centre, step, records)
-                whole = less(_others(w, arms, records, peek(rules[3], rule), champion), WHOLE)
-                if want == VALUE:
-                    h = spread(target)
-                    answer = 1.0 - _shortfall(w, last, rules, rule, centre, step, h, whole)
-                    far = _out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, whole)
-                    unsure = larger(unsure, far)
-                if want == QUANTILE:
-                    answer, far = _quantile(w, arms, rules, rule, centre, step, records, champion, whole, target)
-                    unsure = larger(unsure, far)
+                answer, unsure = _answer(w, arms, rules, rule, centre, step, records, want, target)
                 store(w, last, answer)
                 store(w, last + 1, where(less(0.0, unsure), inf, missing(w, arms, records)))
                 write(w, arms, records, SHARE, eight, base, best, value, error)

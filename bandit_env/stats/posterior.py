@@ -335,9 +335,10 @@ class _Counts:
             wrong = _sinc.rows(counts, arms, want, target, _rules.tables(), *room, *answers)
             if wrong >= 0:
                 self._complain(wrong + cut.start * arms)
+        else:
+            self.check()
         left = np.flatnonzero(~(error <= EXACT))
         if left.size:
-            self.check()
             room = _remembered(_panels.scratch, arms, want)
             _panels.rows(counts, arms, want, target, _rules.tables(), *room, left, *answers)
             off = np.flatnonzero(~(error <= ACCURACY))
