@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -61,8 +62,8 @@ def test_an_installation_that_cannot_be_written_to(tmp_path):
         pytest.skip("cannot mount a tmpfs")
     try:
         package = Path(bandit_env.__file__).parent
-        subprocess.run(["cp", "-r", package, package.parent / "agents", disk], check=True)
-        subprocess.run(["find", disk, "-name", "__pycache__", "-prune", "-exec", "rm", "-r", "{}", "+"], check=True)
+        for name in ("bandit_env", "agents"):
+            shutil.copytree(package.parent / name, disk / name, ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         code = "from bandit_env.stats import posterior as p; print(p.__file__, p.probability_best([1, 2], [30, 40])[0])"
         environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
