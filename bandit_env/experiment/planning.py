@@ -48,6 +48,9 @@ def plan(
     """
     if len(rates) < 2:
         raise ExperimentError(f"--rates: found {len(rates)}; expected at least 2, the control first")
+    for rate in rates:
+        if not 0 <= rate <= 1:
+            raise ExperimentError(f"--rates: found {rate:g}; expected rates from 0 to 1")
     baseline = rates[0] if baseline is None else baseline
     target = max(rates[1:]) if target is None else target
     if baseline == target:
