@@ -37,7 +37,7 @@ def kept(sources: Iterable[Path], **options: Any) -> Callable[[Callable[..., Any
     Numba keeps machine code by the date of the one file that a function stands in, not of the files whose functions
     went into it. With the contents of all, the `sources`, in its name, code from another version is never found.
     """
-    version = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:8]
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in (*sorted(sources), Path(__file__)))).hexdigest()[:8]
     options = {"error_model": "numpy", "no_cfunc_wrapper": True} | options
 
     def compile_(function: Callable[..., Any]) -> Any:

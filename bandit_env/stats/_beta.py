@@ -22,7 +22,7 @@ from bandit_env.stats._lanes import (
     where,
 )
 
-LEVELS = 6  # of the continued fraction for small distribution functions
+LEVELS = 8  # of the continued fraction for small distribution functions
 WALL = 1.6  # the longest panel about u = 0: the poles of every density's logarithm lie at +- i pi
 HUGE = 1e300
 WON = 24.0  # how far the density of where an arm wins is followed, in its logarithm
@@ -98,7 +98,7 @@ def reach(a: Lanes, b: Lanes, depth: Lanes) -> Lanes:
 
 @formula
 def odds_at(u: Lanes) -> Lanes:
-    """e^u, short of what overflows."""
+    """e^u, at most e^300, so that products with it do not overflow."""
     return vexp(smaller(u, 300.0))
 
 
@@ -257,9 +257,9 @@ def rounding(n: Lanes, low: Lanes, high: Lanes) -> Lanes:
 
 
 @formula
-def within(low: Lanes, high: Lanes, lower: Lanes, upper: Lanes, own: Lanes, otherwise: Lanes) -> Lanes:
-    """Take `own` where the points lie between an arm's ends."""
-    return where((low > lower) & (high < upper), own, otherwise)
+def within(point: Lanes, lower: Lanes, upper: Lanes, own: Lanes) -> Lanes:
+    """Take `own` where a point lies between an arm's ends, else 0."""
+    return where((point > lower) & (point < upper), own, 0.0)
 
 
 @formula
@@ -288,17 +288,23 @@ def apart(x: Lanes, y: Lanes) -> Mask:
 
 
 @formula
+def possible(p: Lanes) -> Mask:
+    """Where a number can be a probability, but for rounding: not where it is NaN."""
+    return (p > -1e-9) & (p < 1.0 + 1e-9)
+
+
+@formula
 def needed(missed: Lanes, target: Lanes) -> Lanes:
     """How far, logarithmically, 1 - P(h) still is above 1 - target: to be 0 at the quantile, y = log(1 + h)."""
-    return vlog(larger(missed, 1e-18) / (1.0 - target))
+    need = vlog(larger(missed, 1e-18) / (1.0 - target))
+    return where(possible(missed), need, float("nan"))
 
 
 @formula
 def opening(share: Lanes, a: Lanes, target: Lanes) -> tuple[Lanes, Lanes, Lanes]:
-    """A first y to try, `need` at 0, where P is the champion's share, and `moving`: 1 where the root is not 0."""
-    need = needed(1.0 - share, target)
-    moving = where(need > 0.0, Lanes(need.builder, need.like(1.0)), 0.0)
-    return where(need > 0.0, root(1.0 / a), 0.0), need, moving
+    """A first y to try, `need` at 0, where P is the champion's share, and `moving`: 1 where that is not enough."""
+    short = target - share > 1e-10
+    return where(short, root(1.0 / a), 0.0), needed(1.0 - share, target), where(short, 1.0 + 0.0 * a, 0.0)
 
 
 @formula

@@ -9,6 +9,7 @@ from typing import Any
 
 from bandit_env.stats._beta import (
     apart_from,
+    both,
     density,
     fall,
     frame,
@@ -45,7 +46,7 @@ WEIGHTS, VALUE, QUANTILE, LOSS = range(4)  # what is wanted
 # an arm's record, a vector each; behind the last arm's stands the champion's
 A, B, MODE, PEAK, LOWER, UPPER, LIMIT, ABOVE, SHARE, LOST, RECORD = range(11)
 _, GROWTH, WEIGHT, PRODUCT, NODE = range(5)  # of a block, a vector for each node; densities follow
-SMALL = 1e-4  # distribution functions below this are computed by their continued fraction, and shares checked more
+SMALL = 3e-5  # distribution functions below this are computed by their continued fraction
 ROUNDS = 100  # of the search for a quantile, at most
 HIGHEST = 345.0  # log(1 + value remaining) beyond which it is called infinite
 TIE = 1e-10  # shares that differ by less are equal
@@ -129,12 +130,10 @@ def _integrate(
 @kernel
 def _below(w: Any, arm: int, nodes: int, nodes_at: int, f: int, odds: Any, out: int) -> None:
     """Compute the small ones among an arm's distribution functions by their continued fraction."""
-    if not anywhere(less(load(w, out), SMALL)):
-        return
-    a, b = load(w, arm + A), load(w, arm + B)
+    a, b, small = load(w, arm + A), load(w, arm + B), less(load(w, out), SMALL)
     for k in range(nodes):
         rough = load(w, out + k)
-        small = less(rough, SMALL)
+        small = both(small, less(rough, SMALL))
         if not anywhere(small):
             break
         here, weight = load(w, nodes_at + GROWTH * nodes + k), load(w, nodes_at + WEIGHT * nodes + k)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 WIDTH = 8
 
-# for what only other kernels call, and for what only one calls; editing a file does not renew what others have cached
+# `kernel` is for functions that only compiled ones call, `part` for those that become part of their one caller
 kernel = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 part = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, inline="always")
 

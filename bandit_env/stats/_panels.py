@@ -18,6 +18,7 @@ from bandit_env.stats._beta import (
     both,
     fall,
     odds_at,
+    possible,
     reach,
     tail,
     until,
@@ -202,14 +203,14 @@ def _length(w: Any, last: int, v: Any, widest: Any) -> Any:
     for arm in range(0, last, RECORD):
         upper = load(w, arm + UPPER)
         own = bend(load(w, arm + A), load(w, arm + B), whole, left, right)
-        worst = larger(worst, within(v, v, load(w, arm + LOWER), upper, own, 0.0))
+        worst = larger(worst, within(v, load(w, arm + LOWER), upper, own))
         length = smaller(length, until(v, upper, load(w, arm + LIMIT)))
     length = smaller(length, widest / root(worst))
     below = v - length
     whole, left, right = bends(below)
     for arm in range(0, last, RECORD):
         own = bend(load(w, arm + A), load(w, arm + B), whole, left, right)
-        worst = larger(worst, within(below, v, load(w, arm + LOWER), load(w, arm + UPPER), own, 0.0))
+        worst = larger(worst, within(v, load(w, arm + LOWER), load(w, arm + UPPER), own))
     return smaller(length, widest / root(worst))
 
 
@@ -218,7 +219,7 @@ def _descend(w: Any, keep: Any, arms: int, rules: Any, want: int, v: Any, widest
     """Add panel after panel to every arm's share, and keep them with the product of all distribution functions.
 
     Panels end where that product, which bounds whatever is left, is small beside the smallest share. Returns where,
-    where the last one is kept, and 1 for the rows that do not end.
+    where the last one is kept, and inf for the rows that do not end.
     """
     last = arms * RECORD
     product = last + RECORD + PRODUCT * PANEL
@@ -238,7 +239,7 @@ def _descend(w: Any, keep: Any, arms: int, rules: Any, want: int, v: Any, widest
         alive = both(alive, less(larger(smaller(1e-8 * least, LEFT), GONE), bottom))
         if not anywhere(alive):
             break
-    return v, panel, where(alive, 1.0, 0.0)
+    return v, panel, where(alive, inf, 0.0)
 
 
 @kernel
@@ -292,6 +293,7 @@ def rows(
         if want == LOSS:
             for arm in range(0, last, RECORD):
                 _finish_loss(w, arm, low)
+                off = where(possible(load(w, arm + LOST)), off, inf)
         off = off + missing(w, arms, 0)
         answer = spread(0.0)
         if keep is not None and want > WEIGHTS:
@@ -299,7 +301,7 @@ def rows(
             follow_rivals(w, keep, last, rules, end, high, low)
             if want == VALUE:
                 answer = 1.0 - shortfall(w, keep, last, rules, end, high, low, spread(target))
-                off = where(less(spread(-1.0), answer), off, inf)
+                off = where(possible(answer), off, inf)
             else:
                 answer, unsettled = quantile(w, keep, last, rules, end, high, low, target)
                 off = larger(off, unsettled)

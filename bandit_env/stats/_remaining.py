@@ -194,7 +194,7 @@ def shortfall(w: Any, keep: Any, last: int, rules: Any, end: int, high: Any, low
 
 @kernel
 def quantile(w: Any, keep: Any, last: int, rules: Any, end: int, high: Any, low: Any, q: float) -> Any:
-    """The quantile of the value remaining, and 1 where the search does not end."""
+    """The quantile of the value remaining, and inf where the search does not end."""
     before, floor, ceiling = spread(0.0), spread(0.0), spread(HIGHEST)
     y, need_before, moving = opening(load(w, last + SHARE), load(w, last + A), q)
     for _ in range(ROUNDS):
@@ -202,4 +202,4 @@ def quantile(w: Any, keep: Any, last: int, rules: Any, end: int, high: Any, low:
             break
         need = needed(shortfall(w, keep, last, rules, end, high, low, vexpm1(y)), q)
         y, before, need_before, floor, ceiling, moving = advance(y, before, need, need_before, floor, ceiling, moving)
-    return where(less(y, HIGHEST - 1.0), vexpm1(y), inf), moving
+    return where(less(y, HIGHEST - 1.0), vexpm1(larger(y, 0.0)), inf), where(less(0.5, moving), inf, 0.0)

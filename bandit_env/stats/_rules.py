@@ -1,4 +1,4 @@
-"""The rules of quadrature that the posterior's kernel knows: nodes, weights, and indefinite integration as a matrix.
+"""The rules of quadrature that the posterior's kernels know: nodes, weights, and indefinite integration as a matrix.
 
 All but the last are sinc rules: equally spaced nodes for a whole row. With t(d) = Si(pi d)/pi, the integral of f above
 node k is sum_m f_m (1/2 + t(m - k)) (Stenger 1993, section 4.5). The last is Gauss-Legendre, for one panel of many:
@@ -43,7 +43,7 @@ def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float
 
 
 def _folded(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The halves of a matrix t, in the order in which the kernel reads them: (k // 4, m, even or odd, k % 4)."""
+    """The halves of a matrix t, in the order in which the kernels read them: (k // 4, m, even or odd, k % 4)."""
     half = len(t) // 2
     columns = -(-half // 4) * 4
     blocks = np.zeros((2, columns, half))

@@ -26,6 +26,7 @@ from bandit_env.stats._beta import (
     node,
     odds_at,
     opening,
+    possible,
     reach,
     upright,
 )
@@ -40,7 +41,6 @@ from bandit_env.stats._blocks import (
     RECORD,
     ROUNDS,
     SHARE,
-    SMALL,
     VALUE,
     WEIGHTS,
     A,
@@ -73,6 +73,7 @@ from bandit_env.stats._plan import CENTRE, ROW_CONSTANTS, RULES, SPACING, STEP, 
 from bandit_env.stats._rules import COUNTS, GAUSS, MARGIN
 
 MOST_ARMS = 256  # beyond, panels are as fast: a block of nodes outgrows the caches
+SMALL_SHARE = 1e-4  # below, 1e-10 is not enough for six digits
 WHOLE = 2e-11  # mass below the first node that may be forgotten
 TAPERED = 1e-5  # a density, per node, that the taper may cut
 ENDS = 28.0  # where the density of (1 + h) t ends, in its logarithm below the peak; INNER of the way it is e^-12
@@ -95,7 +96,7 @@ def _clipped(w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, r
     for j in range(arms):
         arm = records + j * RECORD
         share = load(w, arm + SHARE)
-        small = less(share, SMALL)
+        small = less(share, SMALL_SHARE)
         if anywhere(small):
             own = all_ + (NODE - PRODUCT + j) * nodes
             below, high = own + arms * nodes, nodes - 1
@@ -208,7 +209,7 @@ def _quantile(
         need = needed(_shortfall(w, last, rules, rule, centre, step, h, whole), q)
         unsure = larger(unsure, moving * far)
         y, before, need_before, low, high, moving = advance(y, before, need, need_before, low, high, moving)
-    return where(less(y, HIGHEST - 1.0), vexpm1(y), inf), larger(unsure, moving)
+    return where(less(y, HIGHEST - 1.0), vexpm1(larger(y, 0.0)), inf), larger(unsure, moving)
 
 
 @part
@@ -226,7 +227,7 @@ def _answer(
         h = spread(target)
         answer = 1.0 - _shortfall(w, last, rules, rule, centre, step, h, whole)
         far = _out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, whole)
-        unsure = larger(unsure, far)
+        unsure = where(possible(answer), larger(unsure, far), 1.0)
     if want == QUANTILE:
         answer, far = _quantile(w, arms, rules, rule, centre, step, records, champion, whole, target)
         unsure = larger(unsure, far)

@@ -42,7 +42,7 @@ fraction (Didonato and Morris, ACM TOMS 18, 1992). Each is compiled when a row f
   t_c reaches above the window they would not: such a row goes to panels.
 - Rounding, about 2e-16 (a |d| + n log(1 + p (e^d - 1))) at a distance d from the block's centre: a row where this
   exceeds 1e-11 goes to panels, whose blocks are narrow.
-- The continued fraction, six levels, is used below F = 1e-4: 1e-8 relative, so that shares down to 1e-30 have six
+- The continued fraction, eight levels, is used below F = 3e-5: 1e-7 relative, so that shares down to 1e-30 have six
   digits.
 
 Panels: two standard deviations by degree 15 err below 3e-12 of the density's peak, and by far less in the integrals;
@@ -57,6 +57,7 @@ a `PosteriorAccuracyWarning` says so.
 Sinc blocks and panels share no window: `tests/stats` compares both with SciPy, mpmath and closed sums.
 """
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -75,6 +76,7 @@ Float = NDArray[np.float64]
 Count = NDArray[np.intp]
 Room = tuple[NDArray[Any] | None, ...]
 
+PRIORS = 1e-100, 1e100  # beyond, products of parameters would overflow or lose digits
 ACCURACY = 1e-10  # absolute, of the probabilities
 EXACT = 5e-11  # the largest error that passes in a sinc rule
 BLOCK = 1024  # rows that are sorted by rule at a time
@@ -154,7 +156,8 @@ def value_remaining_below(
 ) -> Float:
     """P(value remaining <= threshold): value remaining is (max_j rate_j - rate_champion) / rate_champion.
 
-    The champion is the arm with the largest P(best), the lowest index on ties; at threshold 0 this is its P(best).
+    The champion is the arm with the largest P(best), the lowest index on ties (within 1e-10); at threshold 0 this is
+    its P(best).
 
     Args:
         conversions, visits: counts, shape (..., K), K >= 2.
@@ -188,8 +191,9 @@ def potential_value_remaining(
         workers: threads to use; None is one.
 
     Returns:
-        Shape (...,), within 1e-8 of 1 + itself; 0 where the champion's P(best) is at least `quantile`; inf above
-        e^344 (priors far below 1).
+        Shape (...,), within 1e-8 of 1 + itself up to a `quantile` of 0.9999 (what lies beyond is known to 1e-10, which
+        tells less and less of it); 0 where the champion's P(best) is at least `quantile`; inf above e^344 (priors far
+        below 1).
 
     Raises:
         ValueError: as `probability_best`, or a quantile outside (0, 1).
@@ -265,12 +269,13 @@ class _Counts:
             s, v, p = self._broadcast(s, v, p)
         if len(self.shape) < 1 or self.shape[-1] < 2:
             raise ValueError(f"conversions and visits have shape {self.shape}; expected (..., K), K at least 2 arms")
-        positive = all(0 < x < np.inf for x in p.tolist()) if p.ndim == 1 else ((p > 0) & (p < np.inf)).all()
-        if not positive:
-            where = tuple(int(i) for i in np.argwhere(~((p > 0) & (p < np.inf)))[0])
-            raise ValueError(f"prior{list(where)} is {p[where]}; expected a positive finite number")
+        low, high = PRIORS
+        sound = all(low <= x <= high for x in p.tolist()) if p.ndim == 1 else ((p >= low) & (p <= high)).all()
+        if not sound:
+            where = tuple(int(i) for i in np.argwhere(~((p >= low) & (p <= high)))[0])
+            raise ValueError(f"prior{list(where)} is {p[where]}; expected a positive number, from {low} to {high}")
         arms = self.shape[-1]
-        # writeable, as arrays that are not would have the kernel compiled once more
+        # writeable, as arrays that are not would have the kernels compiled once more
         self.conversions = np.require(s, requirements=["C", "W"]).reshape(-1, arms)
         self.visits = np.require(v, requirements=["C", "W"]).reshape(-1, arms)
         self.prior = np.require(p, requirements=["C", "W"]).reshape(-1, 1 if p.ndim == 1 else arms, 2)
@@ -289,7 +294,7 @@ class _Counts:
         return np.broadcast_to(s, self.shape), np.broadcast_to(v, self.shape), p
 
     def check(self) -> None:
-        """Complain about the first count that is not one: the kernel does so itself, in passing."""
+        """Complain about the first count that is not one: `_sinc.rows` does so itself, in passing."""
         wrong = ~((self.conversions >= 0) & (self.conversions <= self.visits) & (self.visits < np.inf))
         if wrong.any():
             self._complain(int(wrong.argmax()))
@@ -304,7 +309,12 @@ class _Counts:
     def solve(self, want: int, target: float, workers: int | None) -> tuple[Float, Float]:
         """P(best), or the expected losses, shape (N, K); and what is wanted of the value remaining, shape (N,)."""
         best, value = np.empty(self.visits.shape), np.empty(len(self.visits))
-        self._share_out(lambda cut: self._solve(cut, want, target, best, value), workers)
+        error = np.full(len(self.visits), np.inf)
+        self._share_out(lambda cut: self._solve(cut, want, target, best, value, error), workers)
+        off = np.flatnonzero(~(error <= ACCURACY))
+        if off.size:
+            message = f"{off.size} posteriors may be off by up to {error[off].max():.1e}, more than {ACCURACY}"
+            warnings.warn(message, PosteriorAccuracyWarning, stacklevel=_depth())
         return best, value
 
     def _share_out(self, solve: Callable[[slice], None], workers: int | None) -> None:
@@ -319,7 +329,7 @@ class _Counts:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(solve, [slice(low, low + share) for low in range(0, rows, share)]))
 
-    def _solve(self, cut: slice, want: int, target: float, best: Float, value: Float) -> None:
+    def _solve(self, cut: slice, want: int, target: float, best: Float, value: Float, error: Float) -> None:
         p = self.prior if len(self.prior) == 1 else self.prior[cut]
         s, v = self.conversions[cut], self.visits[cut]
         rows, arms = v.shape
@@ -327,7 +337,7 @@ class _Counts:
             return
         strides = (0 if len(p) == 1 else 2 * p.shape[1], 0 if p.shape[1] == 1 else 2)
         counts = s.ravel(), v.ravel(), p.ravel(), strides
-        error = np.full(rows, np.inf)
+        error = error[cut]
         answers = best[cut].reshape(-1), value[cut], error
         if arms <= _sinc.MOST_ARMS and want != LOSS:
             size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
@@ -341,10 +351,6 @@ class _Counts:
         if left.size:
             room = _remembered(_panels.scratch, arms, want)
             _panels.rows(counts, arms, want, target, _rules.tables(), *room, left, *answers)
-            off = np.flatnonzero(~(error <= ACCURACY))
-            if off.size:
-                message = f"{off.size} posteriors may be off by up to {error[off].max():.1e}, more than {ACCURACY}"
-                warnings.warn(message, PosteriorAccuracyWarning, stacklevel=5)
 
     def _complain(self, flat: int) -> NoReturn:
         """Say what is wrong with the count at this place of the flattened arrays."""
@@ -353,6 +359,14 @@ class _Counts:
         if not (isfinite(v) and v >= 0):
             raise ValueError(f"visits{where} is {v}; expected a finite number, at least 0")
         raise ValueError(f"conversions{where} is {s}; expected a number from 0 to visits{where} = {v}")
+
+
+def _depth() -> int:
+    """The stacklevel at which a warning of our caller's names the line that called this module."""
+    depth = 1
+    while sys._getframe(depth).f_code.co_filename == __file__:
+        depth += 1
+    return depth
 
 
 def _remembered(scratch: Callable[[int, int], Room], *shape: int) -> Room:

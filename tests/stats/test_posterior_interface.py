@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bandit_env.stats import _panels, _sinc
 from bandit_env.stats.posterior import (
@@ -50,7 +51,7 @@ def parts(result):
         ([1, 2], [4, 5], [(1, 1)] * 3, r"do not broadcast"),
         ([1], [4], (1, 1), r"shape \(1,\); expected \(\.\.\., K\), K at least 2"),
         (1, 4, (1, 1), r"shape \(\); expected \(\.\.\., K\), K at least 2"),
-        ([1, 2], [4, 5], (0, 1), r"prior\[0\] is 0\.0; expected a positive finite number"),
+        ([1, 2], [4, 5], (0, 1), r"prior\[0\] is 0\.0; expected a positive number, from 1e-100 to 1e\+100"),
         ([1, 2], [4, 5], [(1, 1), (1, -3)], r"prior\[1, 1\] is -3\.0"),
         ([1, 2], [4, 5], (1, np.nan), r"prior\[1\] is nan"),
         ([1, 2], [4, 5], (1, 1, 1), r"prior has shape \(3,\); expected \(2,\) or \(\.\.\., K, 2\)"),
@@ -162,8 +163,27 @@ def test_a_failed_check_warns(monkeypatch):
         best[:], value[:], error[:] = 0.5, 0.1, 1e-6
 
     monkeypatch.setattr(_panels, "rows", spoiled)
-    with pytest.warns(PosteriorAccuracyWarning, match=r"1 posteriors may be off by up to 1\.0e-06"):
-        expected_loss([1, 2], [3, 4])
+    monkeypatch.setattr(_sinc, "MOST_ARMS", 0)
+    for function in FUNCTIONS:
+        with pytest.warns(PosteriorAccuracyWarning, match=r"1 posteriors may be off by up to 1\.0e-06") as caught:
+            function([1, 2], [3, 4])
+        assert caught[0].filename == __file__  # the line that called
+
+
+@pytest.mark.parametrize("prior", [(1, 0.08), (1, 0.04), (1, 0.01), (0.01, 0.01), (0.3, 0.2)])
+def test_rates_that_pile_up_at_0_or_1_are_right_or_warned_of(prior):
+    """Priors far below 1/2: beyond what is promised, but never silently wrong. Two equal arms."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loss = expected_loss([0, 0], [0, 0], prior=prior)
+    u = stats.beta(*prior).ppf((np.arange(20_000) + 0.5) / 20_000)
+    exact = np.abs(u[:, None] - u[::40]).mean() / 2  # E[max] - E[rate]
+    assert caught or loss == pytest.approx(exact, abs=1e-3)
+    for quantile in (0.5, 0.95):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            value = potential_value_remaining([0, 0], [0, 0], quantile, prior=prior)
+        assert caught or (value >= 0 and (quantile > 0.5 or value == 0))
 
 
 def test_ordinary_and_extreme_rows_do_not_warn():
