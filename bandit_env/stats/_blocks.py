@@ -165,8 +165,8 @@ def _shares(w: Any, arms: int, nodes: int, records: int, f: int, want: int, cent
 @kernel
 def lay(w: Any, at: int, rules: Any, rule: int, centre: Any, step: Any) -> None:
     """Lay a block's nodes: what all arms' densities there share."""
-    table, starts, _, counts = rules
-    nodes = peek(counts, rule)
+    table, starts, _, sizes = rules
+    nodes = peek(sizes, rule)
     points, weights = peek(starts, 3 * rule), peek(starts, 3 * rule + 1)
     _, small, toward, over = frame(centre, step)
     mirrored = anywhere(over)
@@ -186,8 +186,8 @@ def distribute(
     w: Any, arm: int, at: int, own: int, out: int, free: int, rules: Any, rule: int, centre: Any, step: Any, alive: Any
 ) -> None:
     """One arm's densities, times the weights, and distribution functions at all nodes; adds to the mass above."""
-    table, starts, taper, counts = rules
-    nodes = peek(counts, rule)
+    table, starts, taper, sizes = rules
+    nodes = peek(sizes, rule)
     points, soft = peek(starts, 3 * rule), len(TAPER)
     a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
     odds, _, toward, over = frame(centre, step)

@@ -197,7 +197,7 @@ def _extents(w: Any, arms: int, want: int) -> Any:
 
 @kernel
 def _length(w: Any, last: int, v: Any, widest: Any) -> Any:
-    """How long a panel downwards from v may be: what resolves every density that matters there, at both its ends."""
+    """How long a panel downwards from v may be: what resolves every density that matters at v, there and at its end."""
     length, worst = wall(v), spread(1e-300)
     whole, left, right = bends(v)
     for arm in range(0, last, RECORD):

@@ -99,15 +99,15 @@ def window(w: Any, size: int, group: int, arms: int, spot: int, kappa: float) ->
 
 
 @kernel
-def _choose(w: Any, size: int, row: int, plan: int, counts: Any) -> int:
+def _choose(w: Any, size: int, row: int, plan: int, sizes: Any) -> int:
     """Turn a row's window into its sinc rule; returns the index of its rule, or UNSERVED."""
     wanted, low = peek(w, plan + STEP * size + row), peek(w, plan + CENTRE * size + row)
     if not (wanted < COUNTS[-1] - MARGIN - 1 and peek(w, plan + NOISE * size + row) < ROUNDING):
         return UNSERVED
     rule, needed = 0, ceil(wanted) + 1 + MARGIN
-    while peek(counts, rule) < needed:
+    while peek(sizes, rule) < needed:
         rule += 1
-    nodes = peek(counts, rule)
+    nodes = peek(sizes, rule)
     step = (peek(w, plan + HIGH * size + row) - low) / (nodes - 1 - MARGIN)
     poke(w, plan + STEP * size + row, step)
     poke(w, plan + CENTRE * size + row, low + step * (nodes // 2 - MARGIN))
@@ -115,13 +115,13 @@ def _choose(w: Any, size: int, row: int, plan: int, counts: Any) -> int:
 
 
 @kernel
-def sort(w: Any, size: int, here: int, plan: int, counts: Any, t: Any) -> None:
+def sort(w: Any, size: int, here: int, plan: int, sizes: Any, t: Any) -> None:
     """Choose every row's rule and sort the rows by it: t holds the order, each row's rule, and each rule's end."""
     rules, ends = size, 2 * size
     for i in range(RULES + 1):
         poke(t, ends + i, 0)
     for row in range(here):
-        rule = _choose(w, size, row, plan, counts)
+        rule = _choose(w, size, row, plan, sizes)
         poke(t, rules + row, rule)
         poke(t, ends + rule + 1, peek(t, ends + rule + 1) + 1)
     for i in range(RULES):

@@ -131,11 +131,12 @@ def _others(w: Any, arms: int, records: int, nodes: int, champion: Any) -> Any:
 def _shortfall(w: Any, last: int, rules: Any, rule: int, centre: Any, step: Any, h: Any, whole: Any) -> Any:
     """Compute P(rivals exceed (1 + h) t of the champion), from the density of s = (1 + h) t in logit(s).
 
-    That is the champion's times (1 + r odds(s))^(b - 1) / (1 + h)^a, r = h/(1 + h). Where not all of the champion lies
-    above the first node, `whole`, it is 1 less the complement, with what the density reaches above the window.
+    That is the champion's times (1 + r odds(s))^(b - 1) / (1 + h)^a, r = h/(1 + h). `whole` says where all of the
+    champion lies above the first node; elsewhere 1 less the complement is taken, with what the density reaches above
+    the window.
     """
-    table, starts, _, counts = rules
-    nodes, at = peek(counts, rule), last + RECORD
+    table, starts, _, sizes = rules
+    nodes, at = peek(sizes, rule), last + RECORD
     points = peek(starts, 3 * rule)
     odds, small, toward, over = frame(centre, step)
     a, b = load(w, last + A), load(w, last + B)
@@ -179,10 +180,10 @@ def _out_of_reach(
         return spread(0.0)
     up = 0.0 - reach(b, a, spread(ENDS))
     beyond = less(high + BEYOND * step, lifted_end(m + up, h))
-    missing_ = where(near, 0.0, where(beyond, where(whole, 0.0, 1.0), 0.0))
+    wrong = where(near, 0.0, where(beyond, where(whole, 0.0, 1.0), 0.0))
     cut = less(high, where(near, high, lifted_end(m + INNER * up, h)))
     if not anywhere(cut):
-        return missing_
+        return wrong
     tapered = spread(0.0)
     for j in range(arms):
         f = last + RECORD + (NODE + j) * nodes
@@ -190,7 +191,7 @@ def _out_of_reach(
         for k in range(1, MARGIN + 1):
             most = larger(most, load(w, f + k))
         tapered = where(apart(champion, 1.0 * j), larger(tapered, most), tapered)
-    return larger(missing_, where(cut, where(less(TAPERED, tapered), 1.0, 0.0), 0.0))
+    return larger(wrong, where(cut, where(less(TAPERED, tapered), 1.0, 0.0), 0.0))
 
 
 @kernel
