@@ -1,5 +1,6 @@
 """What goes in and out of the posterior functions, and what they need of the machine."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -215,6 +216,27 @@ def test_compiled_code_is_kept_between_processes(tmp_path):
         hits.append(int(hit))
     assert hits == [0, 1]
     assert seconds[1] < 0.5 * seconds[0]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_compiling_leaves_the_garbage_collector_as_it_was(enabled):
+    from numba import TypingError, njit
+
+    import bandit_env.compilation  # noqa: F401 (pauses it while Numba compiles)
+
+    @njit
+    def successor(number):
+        return number + 1
+
+    (gc.enable if enabled else gc.disable)()
+    try:
+        assert successor(1) == 2
+        assert gc.isenabled() is enabled
+        with pytest.raises(TypingError):
+            successor("text")
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
 
 
 def test_ordinary_experiments_need_no_panels(monkeypatch):
