@@ -5,7 +5,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,28 +12,16 @@ from bandit_env.envs.scenario import Scenario
 from bandit_env.experiment import config as experiment_file
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
 from bandit_env.experiment.config import Experiment
-from bandit_env.experiment.engine import Automatic, Engine, InProcess, LocalProcesses, Pool
+from bandit_env.experiment.engine import Engine, InProcess, Pool
 from bandit_env.experiment.errors import AgentError, ExperimentError
+from bandit_env.experiment.job import Job, work
+from bandit_env.experiment.processes import Automatic, LocalProcesses
 from bandit_env.experiment.results import Cell, Run
-from bandit_env.experiment.runner import CellPlan, Part, batches_chunks, play
+from bandit_env.experiment.runner import CellPlan, Part, batches_chunks
 from bandit_env.experiment.store import FolderStore, MemoryStore
 
 CHUNKS_AT_ONCE = 32  # played side by side, at the most: more gains little speed, costs memory and is saved less often
 JOBS_PER_WORKER = 2  # at the least, of several, where there are chunks enough: so that they end at about the same time
-
-
-@dataclass(frozen=True)
-class Job:
-    """Some chunks of one cell, to be played side by side."""
-
-    cell: int
-    plan: CellPlan
-    parts: tuple[Part, ...]
-
-    @property
-    def size(self) -> int:
-        """Experiments in it."""
-        return sum(part.replications for part in self.parts)
 
 
 class Watcher(Protocol):
@@ -159,14 +146,6 @@ def execute(
         if index not in failures
     ]
     return Run(experiment.config, cells, [failures[index] for index in sorted(failures)], store.directory)
-
-
-def work(job: Job, tick: Callable[[int], None] | None) -> list[Chunk] | AgentError:
-    """Play one job. An agent's failure is a result: it ends its cell, not the run."""
-    try:
-        return play(job.plan, job.parts, tick)
-    except AgentError as error:
-        return AgentError(str(error))  # without its cause, which might not travel between processes
 
 
 def parts(replications: int) -> list[Part]:

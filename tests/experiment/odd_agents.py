@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -104,3 +105,8 @@ class Slow(Even):
     def act(self, observation, experiments):
         time.sleep(self.seconds)
         return super().act(observation, experiments)
+
+
+def modules(job, progress):
+    """Work for an engine: the modules that a worker has, this one and its imports among them."""
+    return set(sys.modules)

@@ -1,20 +1,29 @@
 """The same rows from every engine, and what becomes of workers that die."""
 
+import multiprocessing
 import os
+import pickle
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
+import odd_agents
 import pytest
 from numba.core import event
 from odd_agents import Drawing, Killing
 
 from bandit_env.experiment import config, run
-from bandit_env.experiment.engine import Automatic, InProcess, LocalProcesses, Pool, available_cores
+from bandit_env.experiment.engine import InProcess, Pool, available_cores
 from bandit_env.experiment.errors import ExperimentError, WorkerError
+from bandit_env.experiment.processes import Automatic, LocalProcesses
 from bandit_env.experiment.sweep import choose_engine, execute
 
 WORLDS = [
@@ -114,10 +123,10 @@ def slowly(job, progress):
 
 
 def test_automatic_starts_processes_only_where_that_gains(monkeypatch):
-    monkeypatch.setattr("bandit_env.experiment.engine.available_cores", lambda: 2)
+    monkeypatch.setattr("bandit_env.experiment.processes.available_cores", lambda: 2)
     here = {pid for _, pid in Automatic().map(slowly, deque(map(Sized, range(3))), lambda n: None)}
     assert here == {os.getpid()}
-    monkeypatch.setattr("bandit_env.experiment.engine.WORTH_PROCESSES", 0.1)
+    monkeypatch.setattr("bandit_env.experiment.processes.WORTH_PROCESSES", 0.1)
     first, *rest = (pid for _, pid in Automatic().map(slowly, deque(map(Sized, range(6))), lambda n: None))
     assert first == os.getpid()
     assert os.getpid() not in rest
@@ -130,8 +139,8 @@ def compiling(job, progress):
 
 
 def test_automatic_does_not_start_processes_for_the_time_that_compiling_took(monkeypatch):
-    monkeypatch.setattr("bandit_env.experiment.engine.available_cores", lambda: 2)
-    monkeypatch.setattr("bandit_env.experiment.engine.WORTH_PROCESSES", 0.1)
+    monkeypatch.setattr("bandit_env.experiment.processes.available_cores", lambda: 2)
+    monkeypatch.setattr("bandit_env.experiment.processes.WORTH_PROCESSES", 0.1)
     assert {pid for _, pid in Automatic().map(compiling, deque(map(Sized, range(6))), lambda n: None)} == {os.getpid()}
 
 
@@ -150,6 +159,14 @@ def test_workers_have_one_thread_each_and_leave_the_environment_alone(monkeypatc
     assert "OMP_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="forks no workers")
+def test_workers_are_forked_with_what_they_need_and_no_more():
+    jobs = deque([np.zeros(1)])  # of size 1, and from a module that workers have
+    ((_, modules),) = LocalProcesses(1).map(odd_agents.modules, jobs, lambda n: None)
+    assert {"bandit_env.experiment.preload", "agents.thompson", "numba.np.arraymath"} <= modules
+    assert not {"pydantic", "pyarrow.parquet", "matplotlib", "bandit_env.experiment.sweep"} & modules
+
+
 def test_abandoned_run_leaves_no_process(monkeypatch):
     jobs = deque(map(Sized, range(50)))
     results = LocalProcesses(2).map(slowly, jobs, lambda n: None)
@@ -158,6 +175,85 @@ def test_abandoned_run_leaves_no_process(monkeypatch):
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+class Breaking(Sized):
+    """A job whose answer breaks off in the middle, once, in one of two ways: its worker is killed, or just stays."""
+
+    def __new__(cls, folder, then):
+        job = super().__new__(cls, 1)
+        job.begin, job.broken, job.then = folder / "begin", folder / "broken", then
+        return job
+
+    def __reduce__(self):
+        return Breaking, (self.begin.parent, self.then)
+
+
+def answer(job, progress):
+    if isinstance(job, Breaking) and not job.broken.exists():
+        while not job.begin.exists():
+            time.sleep(0.01)
+
+        def send_half(pipe, message, write=os.write):
+            write(pipe.fileno(), bytes(message)[: len(message) // 2])
+            job.broken.touch()
+            job.then()
+
+        Connection._send = send_half
+    return bytes(1_000_000)  # more than a pipe holds
+
+
+@pytest.mark.skipif(os.name != "posix", reason="breaks off as Python writes to pipes of POSIX")
+def test_a_worker_killed_in_the_middle_of_its_answer_is_replaced(tmp_path):
+    (tmp_path / "begin").touch()
+    jobs = [Breaking(tmp_path, then=partial(signal.raise_signal, signal.SIGKILL)), *map(Sized, range(5))]
+    found = list(LocalProcesses(2).map(answer, deque(jobs), lambda n: None))
+    assert (tmp_path / "broken").exists()
+    assert [len(result) for _, result in found] == [1_000_000] * 6
+
+
+@pytest.mark.skipif(os.name != "posix", reason="breaks off as Python writes to pipes of POSIX")
+def test_a_run_that_ends_does_not_wait_for_the_rest_of_an_answer(tmp_path):
+    jobs = [Breaking(tmp_path, then=signal.pause), *map(Sized, range(5))]
+    results = LocalProcesses(2).map(answer, deque(jobs), lambda n: None)
+    next(results)
+    (tmp_path / "begin").touch()
+    while not (tmp_path / "broken").exists():
+        time.sleep(0.01)
+    results.close()
+
+
+class Unwelcome(Exception):
+    """Cannot be made again from what it says of itself."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+def raising(job, progress):
+    raise [KeyError("no such thing"), Unwelcome(1, 2)][job]
+
+
+def test_an_error_in_a_worker_arrives_with_where_it_came_from():
+    with pytest.raises(KeyError, match="no such thing") as caught:
+        list(LocalProcesses(1).map(raising, deque([Sized(0)]), lambda n: None))
+    assert "in raising" in caught.value.__notes__[0]
+    with pytest.raises(WorkerError, match=r"(?s)in raising.*Unwelcome: 1 and 2"):
+        list(LocalProcesses(1).map(raising, deque([Sized(1)]), lambda n: None))
+
+
+def test_jobs_and_results_that_cannot_be_sent_are_errors(tmp_path):
+    class Local(Sized):
+        pass
+
+    with pytest.raises((AttributeError, pickle.PicklingError), match="local object"):
+        list(LocalProcesses(1).map(answer, deque([Local(1)]), lambda n: None))
+    with pytest.raises(TypeError, match="cannot pickle"):
+        list(LocalProcesses(1).map(unsendable, deque([Sized(1)]), lambda n: None))
+
+
+def unsendable(job, progress):
+    return threading.Lock()
 
 
 def test_choose_engine():

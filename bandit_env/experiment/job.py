@@ -1,0 +1,30 @@
+"""What engines hand out: some chunks of one cell, and how they are played."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bandit_env.experiment.chunk import Chunk
+from bandit_env.experiment.errors import AgentError
+from bandit_env.experiment.runner import CellPlan, Part, play
+
+
+@dataclass(frozen=True)
+class Job:
+    """Some chunks of one cell, to be played side by side."""
+
+    cell: int
+    plan: CellPlan
+    parts: tuple[Part, ...]
+
+    @property
+    def size(self) -> int:
+        """Experiments in it."""
+        return sum(part.replications for part in self.parts)
+
+
+def work(job: Job, tick: Callable[[int], None] | None) -> list[Chunk] | AgentError:
+    """Play one job. An agent's failure is a result: it ends its cell, not the run."""
+    try:
+        return play(job.plan, job.parts, tick)
+    except AgentError as error:
+        return AgentError(str(error))  # without its cause, which might not travel between processes
