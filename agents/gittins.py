@@ -33,7 +33,7 @@ class Gittins(IndexPolicy):
 
     def index(self, evidence: Evidence) -> NDArray[np.float64]:
         horizon = evidence.task.max_updates
-        left = np.maximum(horizon - evidence.total_visits, 1).astype(np.int64)[:, None]
+        left = (horizon - evidence.total_visits).astype(np.int64)[:, None]
         successes = evidence.conversions.astype(np.int64)
         failures = evidence.visits.astype(np.int64) - successes
         return np.asarray(self._table[_offsets(horizon)[left] + successes * (horizon - left + 1) + failures])
@@ -51,8 +51,8 @@ def index_table(horizon: int, prior: tuple[float, float] = (1.0, 1.0)) -> NDArra
 
 @lru_cache(maxsize=4)
 def _offsets(horizon: int) -> NDArray[np.int64]:
-    widths = horizon - np.arange(1, horizon + 1) + 1
-    return np.concatenate([[0, 0], np.cumsum(widths**2)])
+    widths = horizon - np.arange(horizon + 1) + 1
+    return np.concatenate([[0], np.cumsum(widths**2)])
 
 
 def require_visit_by_visit(name: str, task: Task, max_horizon: int) -> int:

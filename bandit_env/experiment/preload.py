@@ -2,9 +2,11 @@
 
 import numpy as np
 
-import agents.thompson  # noqa: F401
 import bandit_env.experiment.job  # noqa: F401
+from bandit_env import plugins
 from bandit_env.envs.streams import seed_streams
+from bandit_env.experiment.runner import AGENTS
 
+plugins.load(AGENTS, "thompson")
 # The first call of compiled code has Numba import all that it knows of NumPy, which takes longer than the rest.
 seed_streams(np.zeros((0, 4), np.uint64), np.zeros(0, np.int64), np.zeros(0, np.uint64))

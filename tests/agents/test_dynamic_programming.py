@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from play import play
+from play import first_action, play
 from scipy.special import betaln
 
 import agents
@@ -161,8 +161,16 @@ def gittins_by_hand(s, f, left):
 def test_the_gittins_index_by_bisection(s, f, left):
     horizon = 20
     table = index_table(horizon)
-    start = sum((horizon - m + 1) ** 2 for m in range(1, left))
+    start = sum((horizon - m + 1) ** 2 for m in range(left))
     assert table[start + s * (horizon - left + 1) + f] == pytest.approx(gittins_by_hand(s, f, left), abs=2e-5)
+
+
+def test_at_the_horizon_the_gittins_index_is_the_mean():
+    weights, _, _ = first_action(
+        agents.make("gittins"), [[0, 8], [2, 1]], [[0, 10], [5, 5]], visits_per_day=1, max_days=10
+    )
+    assert weights.tolist() == [[0, 1], [1, 0]]
+    assert index_table(10)[: 11**2].reshape(11, 11)[8, 2] == 9 / 12
 
 
 @pytest.mark.parametrize(
