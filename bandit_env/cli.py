@@ -3,11 +3,13 @@
 Exit status: 0; 1 where an agent, the disk or the workers failed on the way; 2 for bad input; 130 after Ctrl-C.
 """
 
+import _thread
 import argparse
 import contextlib
 import datetime
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     try:
-        options = _parser().parse_args(arguments)
-        with _warm_up(options):
-            return int(options.command(options))
+        with _ctrl_c_is_heard():
+            options = _parser().parse_args(arguments)
+            with _warm_up(options):
+                return int(options.command(options))
     except ExperimentError as error:
         return _complain(error, 2)
     except (StorageError, WorkerError) as error:
@@ -170,6 +173,24 @@ def _engine(options: argparse.Namespace) -> "Iterator[Engine]":
 
     with cluster(options.dask) as engine:
         yield engine
+
+
+@contextlib.contextmanager
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Send Ctrl-C again where Python drops it: in destructors and in callbacks of weak references (of imports, say)."""
+    before = sys.unraisablehook
+
+    def hook(dropped: "sys.UnraisableHookArgs", /) -> None:
+        if dropped.exc_type is KeyboardInterrupt:
+            threading.Timer(0.05, _thread.interrupt_main).start()  # not from in here, where it would be dropped again
+        else:
+            before(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _warm_up(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:

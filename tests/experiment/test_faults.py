@@ -263,6 +263,27 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(tmp_path, workers
     assert wait_for_none(process.pid) == []
 
 
+DROPPING = """
+import signal, weakref
+from bandit_env.experiment import config
+class Thing: pass
+def load(*arguments, load=config.load, **options):
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    return load(*arguments, **options)
+config.load = load
+"""
+
+
+def test_ctrl_c_is_heard_where_python_drops_it(tmp_path):
+    process = start_cli(tmp_path, "--workers", "1", before=DROPPING)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "bandit-env: interrupted" in complaint
+    assert "ignored" not in complaint
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_no_process_outlives_kill_9_of_the_main_process(tmp_path):
     process = start_cli(tmp_path, "--workers", "2")
