@@ -40,11 +40,11 @@ from bandit_env.stats._lanes import (
     vlog,
     where,
 )
-from bandit_env.stats._rules import GAUSS, TAPER
+from bandit_env.stats._rules import GAUSS, SOFT
 
 WEIGHTS, VALUE, QUANTILE, LOSS = range(4)  # what is wanted
 # an arm's record, a vector each; behind the last arm's stands the champion's
-A, B, MODE, PEAK, LOWER, UPPER, LIMIT, ABOVE, SHARE, LOST, RECORD = range(11)
+LOWER, LIMIT, A, B, MODE, PEAK, UPPER, SHARE, ABOVE, LOST, RECORD = range(11)
 _, GROWTH, WEIGHT, PRODUCT, NODE = range(5)  # of a block, a vector for each node; densities follow
 SMALL = 3e-5  # distribution functions below this are computed by their continued fraction
 ROUNDS = 100  # of the search for a quantile, at most
@@ -68,7 +68,7 @@ def describe(w: Any, arms: int, records: int) -> None:
         a, b = load(w, arm + A), load(w, arm + B)
         store(w, arm + MODE, vlog(a / b))
         store(w, arm + PEAK, peak(a, b, _remainder(a) + _remainder(b) - _remainder(a + b)))
-        for field in range(ABOVE, RECORD):
+        for field in range(SHARE, RECORD):
             store(w, arm + field, spread(0.0))
 
 
@@ -188,7 +188,7 @@ def distribute(
     """One arm's densities, times the weights, and distribution functions at all nodes; adds to the mass above."""
     table, starts, taper, sizes = rules
     nodes = peek(sizes, rule)
-    points, soft = peek(starts, 3 * rule), len(TAPER)
+    points, soft = peek(starts, 3 * rule), SOFT
     a, b, m = load(w, arm + A), load(w, arm + B), load(w, arm + MODE)
     odds, _, toward, over = frame(centre, step)
     level = load(w, arm + PEAK) - fallen(a, b, centre - m)
@@ -237,7 +237,7 @@ def block(w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, reco
 def appoint(w: Any, arms: int, records: int, champion: Any) -> None:
     """Fill the champion's record, the last, from those of the arms."""
     last = records + arms * RECORD
-    for field in range(RECORD):
+    for field in range(A, SHARE + 1):
         value = load(w, records + field)
         for j in range(1, arms):
             value = where(less(j - 0.5, champion), load(w, records + j * RECORD + field), value)

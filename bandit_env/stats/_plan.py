@@ -4,13 +4,14 @@ Rows are copied in blocks, arms first, so that eight neighbours are one vector; 
 a centre, a bound of rounding and the window's end.
 """
 
-from math import ceil, inf
+from math import ceil, inf, log
 from typing import Any
 
-from bandit_env.stats._beta import both, deeper, reach, rounding, shallow
+from bandit_env.stats._beta import both, deeper, ends, finer, log_odds, lost, rounding, shallow, steps
 from bandit_env.stats._blocks import MODE, RECORD, UPPER
 from bandit_env.stats._lanes import (
     WIDTH,
+    fma,
     kernel,
     larger,
     less,
@@ -21,7 +22,6 @@ from bandit_env.stats._lanes import (
     smaller,
     spread,
     store,
-    vlog,
     where,
 )
 from bandit_env.stats._rules import COUNTS, GAUSS, MARGIN
@@ -34,6 +34,7 @@ SPACING = 0.47  # of a sinc rule, at most, in the narrowest standard deviation
 HOPELESS = 75.0  # minus the logarithm of a P(best) that is below 1e-30
 ROUNDING = 1e-11  # the largest bound of rounding that passes in a sinc rule
 LONG = 120.0  # steps, more for few arms, beyond which panels are faster
+RELATIVE = 16.0  # below its peak by this, in the logarithm, the density with which an arm wins adds no sixth digit
 HARDLY_ANY = 16.0  # visits of an arm: for the first days of an experiment panels are not worth being compiled
 
 
@@ -57,39 +58,74 @@ def fill(counts: Any, base: int, rows: int, arms: int, padded: int, w: Any, size
 
 
 @kernel
-def window(w: Any, size: int, group: int, arms: int, spot: int, kappa: float) -> None:
-    """The window of eight rows and the number of steps that it wants, for a sinc rule; or that none is to be used."""
-    low, high, lead = spread(-1e300), spread(-1e300), spread(0.0)
-    lead_a, lead_b, smallest = spread(1.0), spread(1.0), spread(1.0)
-    depth, groups = spread(DEPTH), size // WIDTH
-    plan = 2 * arms * groups + group
+def extent(w: Any, size: int, group: int, arms: int, spot: int) -> Any:
+    """The lowest point that may matter to any of eight rows' arms, one that surely does, and where all densities end.
+
+    Returns with them how far the leader's density has fallen at the lowest; the leader is whose lower end is highest.
+    """
+    low, high, lead, top = spread(-1e300), spread(-1e300), spread(0.0), spread(0.0)
+    lead_a, lead_b, groups = spread(1.0), spread(1.0), size // WIDTH
     for j in range(arms):
         a, b = load(w, j * groups + group), load(w, (arms + j) * groups + group)
-        m = vlog(a / b)
-        lower, upper = m + reach(a, b, depth), m - reach(b, a, depth)
+        m, lower, upper = ends(a, b, DEPTH)
         store(w, spot + j * RECORD + MODE, m)
         store(w, spot + j * RECORD + UPPER, upper)
         leads = less(low, lower)
-        low, lead = where(leads, lower, low), where(leads, m, lead)
-        lead_a, lead_b = where(leads, a, lead_a), where(leads, b, lead_b)
-        high = larger(upper, high)
-        smallest = smaller(smallest, smaller(a, b))
-    deepest = low
-    for j in range(arms):  # far arms win where the leader's distribution function is tiny: go down to there
+        low, lead, top = where(leads, lower, low), where(leads, m, lead), where(leads, upper, top)
+        lead_a, lead_b, high = where(leads, a, lead_a), where(leads, b, lead_b), larger(upper, high)
+    for j in range(arms):
         a, b = load(w, j * groups + group), load(w, (arms + j) * groups + group)
-        m = load(w, spot + j * RECORD + MODE)
-        won, lost = deeper(a, b, m, lead_a, lead_b, lead)
-        deepest = where(both(less(m, lead), less(lost, HOPELESS)), smaller(deepest, won), deepest)
-    depth = larger(depth, shallow(lead_a, lead_b, deepest - lead))
-    low = deepest
-    finest, most = spread(1e300), spread(0.0)
+        low = deeper(low, a, b, load(w, spot + j * RECORD + MODE), lead_a, lead_b, lead, HOPELESS)
+    return low, fma(0.6, top - lead, lead), high, larger(shallow(lead_a, lead_b, low - lead), spread(DEPTH))
+
+
+@kernel
+def begin(w: Any, size: int, group: int, arms: int, spot: int, low: Any, top: Any, points: int) -> Any:
+    """Where between `low` and `top` a window may begin: below, the product of the distribution functions is too small.
+
+    Arm j wins at x with density e^-T, T = -log f_j(x) - sum of log F_i(x) over the others, which is convex. Nothing is
+    lost where every arm's T is above DEPTH + log(K), and RELATIVE above its own least.
+    """
+    groups, logs = size // WIDTH, spot + (arms + 1) * RECORD
+    sums, own = logs + points, logs + 2 * points
+    step = (top - low) * (1.0 / points)
+    for g in range(points):
+        store(w, logs + g, log_odds(fma(step, spread(1.0 * g), low)))
+        store(w, sums + g, spread(0.0))
+    for j in range(arms):
+        a, b, arm = load(w, j * groups + group), load(w, (arms + j) * groups + group), spot + j * RECORD
+        m, upper = load(w, arm + MODE), load(w, arm + UPPER)
+        for g in range(points):
+            fallen, rare = lost(a, b, m, upper, fma(step, spread(1.0 * g), low), load(w, logs + g))
+            store(w, own + j * points + g, fallen)
+            store(w, sums + g, load(w, sums + g) + rare)
+    depth = spread(DEPTH + log(1.0 * arms))
+    for at in range(own, own + arms * points, points):
+        least = spread(1e300)
+        for g in range(points):
+            least = smaller(least, load(w, at + g) + load(w, sums + g))
+        least = where(less(least, HOPELESS), larger(least + RELATIVE, depth), 0.0)
+        for g in range(points):
+            here = fma(step, spread(g - 1.0), low)
+            top = where(less(load(w, at + g) + load(w, sums + g), least), smaller(top, here), top)
+    return larger(low, top)
+
+
+@kernel
+def window(
+    w: Any, size: int, group: int, arms: int, spot: int, bounds: Any, low: Any, kappa: float, shift: float, margin: int
+) -> None:
+    """The window of eight rows and the number of steps that it wants, for a sinc rule; or that none is to be used."""
+    lowest, _, high, depth = bounds
+    groups = size // WIDTH
+    plan = 2 * arms * groups + group
+    finest, most, smallest = spread(1e300), spread(0.0), spread(1.0)
     for j in range(arms):
         a, b = load(w, j * groups + group), load(w, (arms + j) * groups + group)
         m, upper = load(w, spot + j * RECORD + MODE), load(w, spot + j * RECORD + UPPER)
-        reaches = less(low, m + (upper - m) * root(depth * (1.0 / DEPTH)))
-        finest = where(reaches, smaller(finest, 1.0 / (a + 4.0) + 1.0 / (b + 4.0)), finest)
-        most = larger(most, a + b)
-    wanted = (high - low) / (root(finest) * kappa)
+        finest = finer(finest, a, b, m, upper, low, depth * (1.0 / DEPTH))
+        most, smallest = larger(most, a + b), smaller(smallest, smaller(a, b))
+    low, wanted = steps(low, lowest, high, root(finest) * kappa, margin - 1.0, shift)
     late = both(less(spread(LONG + LONG / arms), wanted), less(spread(HARDLY_ANY), most))
     store(w, plan + STEP * groups, wanted)
     store(w, plan + CENTRE * groups, low)
@@ -102,15 +138,16 @@ def window(w: Any, size: int, group: int, arms: int, spot: int, kappa: float) ->
 def _choose(w: Any, size: int, row: int, plan: int, sizes: Any) -> int:
     """Turn a row's window into its sinc rule; returns the index of its rule, or UNSERVED."""
     wanted, low = peek(w, plan + STEP * size + row), peek(w, plan + CENTRE * size + row)
-    if not (wanted < COUNTS[-1] - MARGIN - 1 and peek(w, plan + NOISE * size + row) < ROUNDING):
+    margin = peek(sizes, MARGIN)
+    if not (wanted < COUNTS[-1] - margin - 1 and peek(w, plan + NOISE * size + row) < ROUNDING):
         return UNSERVED
-    rule, needed = 0, ceil(wanted) + 1 + MARGIN
+    rule, needed = 0, ceil(wanted) + 1 + margin
     while peek(sizes, rule) < needed:
         rule += 1
     nodes = peek(sizes, rule)
-    step = (peek(w, plan + HIGH * size + row) - low) / (nodes - 1 - MARGIN)
+    step = (peek(w, plan + HIGH * size + row) - low) / (nodes - 1 - margin)
     poke(w, plan + STEP * size + row, step)
-    poke(w, plan + CENTRE * size + row, low + step * (nodes // 2 - MARGIN))
+    poke(w, plan + CENTRE * size + row, low + step * (nodes // 2 - margin))
     return rule
 
 

@@ -19,8 +19,10 @@ PANEL = 16  # nodes of a panel
 GAUSS = len(COUNTS)  # the index of the Gauss-Legendre rule
 NODES = (*COUNTS, PANEL)
 CHEBYSHEV = 3 * len(NODES)  # where the last table starts: from values in a panel to Chebyshev coefficients
-MARGIN = 5  # nodes of a sinc rule below the window, for the taper
-TAPER = tuple(0.5 * erfc((MARGIN - 1 - m) / 2) for m in range(24))  # what the first nodes of a sinc rule count
+MARGIN, POINTS = len(NODES), len(NODES) + 1  # where, behind the node counts, these stand (see `tables`)
+SOFT = 24  # nodes, at most, that the taper touches
+CROWD = 24  # arms, beyond which the errors of tapered ones, added up, ask for the longer taper
+TAPERS = ((5, 4.0, 2.0), (8, 6.5, 2.5))  # the nodes below the window, where the taper is 1/2, and its width
 
 Rules = tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]
 
@@ -53,8 +55,14 @@ def _folded(t: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @cache
-def tables() -> Rules:
-    """All rules' nodes, weights (beside each other) and matrices; where those start; the taper; the node counts."""
+def tables(arms: int) -> Rules:
+    """What the kernels read, for so many arms.
+
+    Returns:
+        All rules' nodes, weights (beside each other) and matrices; where those start; the taper; and the rules' node
+        counts, behind which stand how many nodes of a sinc rule lie below its window, and at how many points
+        `_plan.begin` looks: no constant, for LLVM would unroll its loops.
+    """
     sine = _sine_integral(COUNTS[-1])
     parts, starts, at = [], [], 0
     for count in COUNTS:
@@ -70,4 +78,6 @@ def tables() -> Rules:
     starts.append(at)
     series = np.linalg.inv(chebyshev.chebvander(nodes, PANEL - 1))
     flat = np.concatenate([piece for part in parts for piece in part] + [series.ravel()])
-    return flat, np.array(starts, np.intp), np.array(TAPER), np.array(NODES, np.intp)
+    margin, middle, width = TAPERS[arms > CROWD]
+    taper = [0.5 * erfc((middle - m) / width) for m in range(SOFT)]
+    return flat, np.array(starts, np.intp), np.array(taper), np.array([*NODES, margin, 12], np.intp)

@@ -4,7 +4,7 @@ See `posterior` for the method and its errors. Every row decides by itself, from
 serves it and which; rows of one rule share the lanes of one vector and nothing else.
 """
 
-from math import inf
+from math import inf, log1p
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ from bandit_env.stats._blocks import (
     NODE,
     PEAK,
     PRODUCT,
-    QUANTILE,
     RECORD,
     ROUNDS,
     SHARE,
@@ -69,9 +68,22 @@ from bandit_env.stats._lanes import (
     vexpm1,
     where,
 )
-from bandit_env.stats._plan import CENTRE, ROW_CONSTANTS, RULES, SPACING, STEP, fill, gather, sort, window
-from bandit_env.stats._rules import COUNTS, GAUSS, MARGIN
+from bandit_env.stats._plan import (
+    CENTRE,
+    ROW_CONSTANTS,
+    RULES,
+    SPACING,
+    STEP,
+    begin,
+    extent,
+    fill,
+    gather,
+    sort,
+    window,
+)
+from bandit_env.stats._rules import COUNTS, GAUSS, MARGIN, POINTS
 
+FEW = 3  # arms, up to which the leader alone says where the window begins
 MOST_ARMS = 256  # beyond, panels are as fast: a block of nodes outgrows the caches
 SMALL_SHARE = 1e-4  # below, 1e-10 is not enough for six digits
 WHOLE = 2e-11  # mass below the first node that may be forgotten
@@ -104,7 +116,7 @@ def _clipped(w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, r
             # above the last node the density falls exponentially, at least
             rest = 1.0 + 1.0 / (step * larger((a + b) * (top / (1.0 + top)) - a, 1e-300))
             edge = rest * (load(w, own + high) * apart_from(load(w, all_ + high), load(w, below + high)))
-            for k in range(2 * MARGIN - 1):
+            for k in range(peek(rules[3], MARGIN) + 4):
                 edge = fma(load(w, own + k), apart_from(load(w, all_ + k), load(w, below + k)), edge)
             wrong = where(both(small, less(3e-7 * larger(share, 1e-30), edge)), 1.0, wrong)
     return wrong
@@ -188,27 +200,42 @@ def _out_of_reach(
     for j in range(arms):
         f = last + RECORD + (NODE + j) * nodes
         most = load(w, f)
-        for k in range(1, MARGIN + 1):
+        for k in range(1, peek(rules[3], MARGIN) + 1):
             most = larger(most, load(w, f + k))
         tapered = where(apart(champion, 1.0 * j), larger(tapered, most), tapered)
     return larger(wrong, where(cut, where(less(TAPERED, tapered), 1.0, 0.0), 0.0))
 
 
 @kernel
-def _quantile(
-    w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, champion: Any, whole: Any, q: float
+def _remaining(
+    w: Any,
+    arms: int,
+    rules: Any,
+    rule: int,
+    centre: Any,
+    step: Any,
+    records: int,
+    champion: Any,
+    whole: Any,
+    want: int,
+    target: float,
 ) -> Any:
-    """The quantile of the value remaining, and 1 where the rule cannot tell."""
+    """The probability of a value remaining of at most `target`, or the quantile of that order; and 1 where in doubt."""
     last = records + arms * RECORD
     before, low, high, unsure = spread(0.0), spread(0.0), spread(HIGHEST), spread(0.0)
-    y, need_before, moving = opening(load(w, last + SHARE), load(w, last + A), q)
+    y, need_before, moving = opening(load(w, last + SHARE), load(w, last + A), target)
+    if want == VALUE:
+        y, moving = spread(log1p(target)), spread(1.0)
     for _ in range(ROUNDS):
         if not anywhere(less(0.5, moving)):
             break
         h = vexpm1(y)
         far = _out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, whole)
-        need = needed(_shortfall(w, last, rules, rule, centre, step, h, whole), q)
+        more = _shortfall(w, last, rules, rule, centre, step, h, whole)
+        if want == VALUE:
+            return 1.0 - more, where(possible(1.0 - more), far, 1.0)
         unsure = larger(unsure, moving * far)
+        need = needed(more, target)
         y, before, need_before, low, high, moving = advance(y, before, need, need_before, low, high, moving)
     return where(less(y, HIGHEST - 1.0), vexpm1(larger(y, 0.0)), inf), larger(unsure, moving)
 
@@ -218,21 +245,15 @@ def _answer(
     w: Any, arms: int, rules: Any, rule: int, centre: Any, step: Any, records: int, want: int, target: float
 ) -> Any:
     """Integrate all shares; returns what is wanted of the value remaining, and 1 where the rule cannot tell."""
-    last, all_ = records + arms * RECORD, less(spread(0.0), spread(1.0))
-    block(w, arms, rules, rule, centre, step, records, all_, WEIGHTS)
+    block(w, arms, rules, rule, centre, step, records, less(spread(0.0), spread(1.0)), WEIGHTS)
     champion = largest(w, arms, records + SHARE)
     appoint(w, arms, records, champion)
-    answer, unsure = spread(0.0), _clipped(w, arms, rules, rule, centre, step, records)
+    unsure = _clipped(w, arms, rules, rule, centre, step, records)
     whole = less(_others(w, arms, records, peek(rules[3], rule), champion), WHOLE)
-    if want == VALUE:
-        h = spread(target)
-        answer = 1.0 - _shortfall(w, last, rules, rule, centre, step, h, whole)
-        far = _out_of_reach(w, arms, rules, rule, centre, step, records, champion, h, whole)
-        unsure = where(possible(answer), larger(unsure, far), 1.0)
-    if want == QUANTILE:
-        answer, far = _quantile(w, arms, rules, rule, centre, step, records, champion, whole, target)
-        unsure = larger(unsure, far)
-    return answer, unsure
+    if want == WEIGHTS:
+        return spread(0.0), unsure
+    answer, far = _remaining(w, arms, rules, rule, centre, step, records, champion, whole, want, target)
+    return answer, larger(unsure, far)
 
 
 @kept(Path(__file__).parent.glob("_*.py"), nogil=True)
@@ -245,7 +266,7 @@ def rows(
         counts: conversions and visits, shape (N, K), flattened; alpha, beta pairs, flattened; and the distance of those
             between rows and between arms, 0 where they repeat.
         want: WEIGHTS, VALUE or QUANTILE. target: of VALUE, the threshold; of QUANTILE, its order.
-        rules: `_rules.tables()`.
+        rules: `_rules.tables(arms)`.
         w, t: room to work in, see `scratch`; its size decides how many rows make a block, not what comes out.
         best: shape (N, K), flattened.
         value, error: shape (N,); the error is what the sum over arms misses 1 by, at least, and inf where no sinc rule
@@ -255,7 +276,8 @@ def rows(
     plan = 2 * arms * size
     records = (plan + ROW_CONSTANTS * size) // WIDTH
     last = records + arms * RECORD
-    kappa = min(SPACING, 0.56 * arms**-0.12)  # products of many distribution functions need finer steps
+    kappa = min(SPACING, 0.66 * arms**-0.21)  # products of many distribution functions need finer steps
+    shift = 0.0 if want == WEIGHTS else target if want == VALUE else inf
     for base in range(0, count, size):
         here = min(size, count - base)
         padded = (here + WIDTH - 1) // WIDTH * WIDTH
@@ -263,14 +285,18 @@ def rows(
         if wrong >= 0:
             return int(wrong)
         for group in range(padded // WIDTH):
-            window(w, size, group, arms, records, kappa)
+            bounds = extent(w, size, group, arms, records)
+            low, top, _, _ = bounds
+            if arms > FEW:
+                low = begin(w, size, group, arms, records, low, top, peek(rules[3], POINTS))
+            window(w, size, group, arms, records, bounds, low, kappa, shift, peek(rules[3], MARGIN))
         sort(w, size, here, plan, rules[3], t)
         for place in range(peek(t, 2 * size + GAUSS - 1), here):
             poke(error, base + peek(t, place), inf)
-        begin = 0
+        start = 0
         for rule in range(GAUSS):
             end = peek(t, 2 * size + rule)
-            for position in range(begin, end, WIDTH):
+            for position in range(start, end, WIDTH):
                 eight = (t, position, end)
                 for j in range(arms):
                     gather(w, j * size, eight, records + j * RECORD + A)
@@ -282,5 +308,5 @@ def rows(
                 store(w, last, answer)
                 store(w, last + 1, where(less(0.0, unsure), inf, missing(w, arms, records)))
                 write(w, arms, records, SHARE, eight, base, best, value, error)
-            begin = end
+            start = end
     return -1

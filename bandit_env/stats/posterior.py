@@ -31,15 +31,17 @@ fraction (Didonato and Morris, ACM TOMS 18, 1992). Each is compiled when a row f
 - Spacing. The Fourier transform of a density is |Gamma(a + iw) Gamma(b - iw)| / (Gamma(a) Gamma(b)), below
   exp(-w^2 s^2 / 2) with s^2 = 1/(a + 4) + 1/(b + 4) until it is 1e-10. Sinc integration with spacing x s errs by what
   lies beyond w = pi / (x s), about (2 / pi) e^(-W^2/2) / W^2 with W = pi / x: 2e-12 at x = 0.47, s the smallest.
-  Products of K distribution functions are rougher than one, so x falls like K^-0.12.
+  Products of K distribution functions are rougher than one, so x falls like K^-0.21.
 - The sum over arms before any normalisation, which is never done: a row that misses 1 by more than 5e-11 is done
   again in panels.
 - Window. Cut where some factor of every product is below e^-25, or lower where a far arm wins, down to shares of
   1e-30: the product of its density and the leader's, a Beta density with the parameters added, is followed to e^-24 of
   its peak. At most 1e-12; arms that reach out are tapered, and a share below 1e-4 that is not clearly inside goes to
-  panels.
-- Errors of tapered arms alternate from node to node, by up to 1e-7, and vanish in sums of what is smooth. Where (1 + h)
-  t_c reaches above the window they would not: such a row goes to panels.
+  panels. Of more than three arms, all distribution functions together make the product small much further up (at a
+  dozen points, `_plan.begin`): so the number of nodes hardly depends on that of arms.
+- Errors of tapered arms alternate from node to node, by up to 1e-7 (3e-8 by a longer taper from 25 arms on, as the
+  square of their sum does not vanish), and vanish in sums of what is smooth. Where (1 + h) t_c reaches above the
+  window they would not: such a row goes to panels.
 - Rounding, about 2e-16 (a |d| + n log(1 + p (e^d - 1))) at a distance d from the block's centre: a row where this
   exceeds 1e-11 goes to panels, whose blocks are narrow.
 - The continued fraction, eight levels, is used below F = 3e-5: 1e-7 relative, so that shares down to 1e-30 have six
@@ -342,7 +344,7 @@ class _Counts:
         if arms <= _sinc.MOST_ARMS and want != LOSS:
             size = min(BLOCK, max(64, 65536 // arms // 8 * 8), -(-rows // 8) * 8)
             room = _remembered(_sinc.scratch, arms, size)
-            wrong = _sinc.rows(counts, arms, want, target, _rules.tables(), *room, *answers)
+            wrong = _sinc.rows(counts, arms, want, target, _rules.tables(arms), *room, *answers)
             if wrong >= 0:
                 self._complain(wrong + cut.start * arms)
         else:
@@ -350,7 +352,7 @@ class _Counts:
         left = np.flatnonzero(~(error <= EXACT))
         if left.size:
             room = _remembered(_panels.scratch, arms, want)
-            _panels.rows(counts, arms, want, target, _rules.tables(), *room, left, *answers)
+            _panels.rows(counts, arms, want, target, _rules.tables(arms), *room, left, *answers)
 
     def _complain(self, flat: int) -> NoReturn:
         """Say what is wrong with the count at this place of the flattened arrays."""

@@ -94,6 +94,24 @@ def test_sinc_rules_and_panels_agree(arms, prior, monkeypatch):
     np.testing.assert_allclose(best[told], best_too[told], rtol=1e-6)
 
 
+@pytest.mark.parametrize("arms", [4, 12, 24, 25, 80, 256])
+def test_sinc_rules_serve_many_arms_that_look_alike(arms, monkeypatch):
+    """Where no arm alone, but all together say where the window begins; also with one arm far ahead, or behind."""
+    rng = np.random.default_rng(arms)
+    visits = np.full((24, arms), 1000)
+    rates = np.repeat([np.full(arms, 0.05), np.full(arms, 0.5), np.linspace(0.02, 0.06, arms)], 8, axis=0)
+    rates[3::8, 0], rates[5::8, 0], rates[6::8, 1] = 0.1, 0.8, 0.01
+    conversions = rng.binomial(visits, rates)
+    best, below = weights_and_value_remaining(conversions, visits)
+    monkeypatch.setattr(_sinc, "MOST_ARMS", 0)
+    best_too, below_too = weights_and_value_remaining(conversions, visits)
+    assert (best != best_too).any(axis=1).mean() > 0.9  # those that panels did anyway are the same, bit for bit
+    np.testing.assert_allclose(best, best_too, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(below, below_too, rtol=0, atol=1e-10)
+    told = best_too > 1e-30
+    np.testing.assert_allclose(best[told], best_too[told], rtol=1e-6)
+
+
 def mixed_rows():
     """Rows of every kind: ordinary ones, and ones for panels."""
     rng = np.random.default_rng(3)
