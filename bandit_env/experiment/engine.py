@@ -1,4 +1,4 @@
-"""Where work is done: in this process, on local processes, or on any `concurrent.futures.Executor`.
+"""Where work is done: here in this process, or on any `concurrent.futures.Executor`; local processes: `processes`.
 
 An engine maps a function over jobs and yields results as they come, in any order. It knows nothing of experiments,
 and it cannot change a result: jobs share nothing.

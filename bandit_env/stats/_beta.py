@@ -278,7 +278,7 @@ def steps(low: Lanes, lowest: Lanes, high: Lanes, step: Lanes, soft: Lanes, shif
 
 
 @formula
-def log_odds(x: Lanes) -> Lanes:
+def softplus(x: Lanes) -> Lanes:
     """log(1 + e^x): minus the logarithm of 1 - t where logit(t) = x."""
     return vlog1p(odds_at(x))
 

@@ -7,7 +7,7 @@ a centre, a bound of rounding and the window's end.
 from math import ceil, inf, log
 from typing import Any
 
-from bandit_env.stats._beta import both, deeper, ends, finer, log_odds, lost, rounding, shallow, steps
+from bandit_env.stats._beta import both, deeper, ends, finer, lost, rounding, shallow, softplus, steps
 from bandit_env.stats._blocks import MODE, RECORD, UPPER
 from bandit_env.stats._lanes import (
     WIDTH,
@@ -90,7 +90,7 @@ def begin(w: Any, size: int, group: int, arms: int, spot: int, low: Any, top: An
     sums, own = logs + points, logs + 2 * points
     step = (top - low) * (1.0 / points)
     for g in range(points):
-        store(w, logs + g, log_odds(fma(step, spread(1.0 * g), low)))
+        store(w, logs + g, softplus(fma(step, spread(1.0 * g), low)))
         store(w, sums + g, spread(0.0))
     for j in range(arms):
         a, b, arm = load(w, j * groups + group), load(w, (arms + j) * groups + group), spot + j * RECORD
