@@ -1,0 +1,46 @@
+"""Writes rows.json: what every experiment of configs/ gives at a few replications. Run it only when rows change on purpose.
+
+Of whole-number columns a digest is kept, which any other row changes; of the others two sums, the plain one and one
+weighted by the replication, which are compared to 1e-9.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bandit_env.experiment import config
+from bandit_env.experiment.engine import InProcess
+from bandit_env.experiment.sweep import execute
+
+ROWS = Path(__file__).with_name("rows.json")
+CONFIGS = sorted(Path(__file__).parents[2].glob("configs/*.toml"))
+REPLICATIONS = 10
+
+
+def digest(rows: pd.DataFrame) -> dict[str, Any]:
+    """The rows of one cell, by column."""
+    weight = np.arange(1, len(rows) + 1)
+    return {
+        name: (
+            [float(column.sum()), float((weight * column).sum())]
+            if column.dtype.kind == "f"
+            else hashlib.sha256(column.to_numpy().astype("<i8").tobytes()).hexdigest()[:16]
+        )
+        for name, column in rows.items()
+    }
+
+
+def rows_of(path: Path) -> dict[str, Any]:
+    """The digests of an experiment file's cells."""
+    run = execute(config.load(path, replications=REPLICATIONS), engine=InProcess())
+    assert not run.failures, run.failures
+    return {f"{cell.scenario} / {cell.agent}": digest(cell.episodes) for cell in run.cells}
+
+
+if __name__ == "__main__":
+    digests = {path.stem: rows_of(path) for path in CONFIGS}
+    ROWS.write_text(json.dumps(digests, indent=0) + "\n", encoding="utf-8")
