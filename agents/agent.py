@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit_env.envs.task import Task
+from bandit_env.world.task import Task
 
 Observation = Mapping[str, NDArray[np.float64]]
 
@@ -39,7 +39,7 @@ class Agent(ABC):
             experiments: the rows' places in the batch, shape (n,), increasing.
 
         Returns:
-            Actions, shape (n, K + 1), as `bandit_env.envs.action.encode_action` writes them.
+            Actions, shape (n, K + 1), as `bandit_env.world.action.encode_action` writes them.
         """
 
     def claims_winner(self, experiments: NDArray[np.intp], declared: NDArray[np.intp]) -> NDArray[np.bool_]:

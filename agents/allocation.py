@@ -12,8 +12,8 @@ from agents import _check
 from agents.agent import Agent, Observation
 from agents.evidence import Evidence
 from agents.stopping import StoppingRule, make_rule
-from bandit_env.envs.action import encode_action
-from bandit_env.envs.task import Task
+from bandit_env.world.action import encode_action
+from bandit_env.world.task import Task
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit_env.envs.task import Task
+from bandit_env.world.task import Task
 
 Floats = NDArray[np.float64]
 

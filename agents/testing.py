@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Observation
-from bandit_env.envs.action import TOLERANCE
-from bandit_env.envs.task import Task
+from bandit_env.world.action import TOLERANCE
+from bandit_env.world.task import Task
 
 TASKS = (
     Task(num_arms=2, visits_per_day=100, min_days=14, max_days=60),

@@ -27,10 +27,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bandit_env.engines.engine import InProcess, Progress, Work
+from bandit_env.engines.processes import LocalProcesses
 from bandit_env.experiment import config
 from bandit_env.experiment.config import Experiment
-from bandit_env.experiment.engine import InProcess, Progress, Work
-from bandit_env.experiment.processes import LocalProcesses
 from bandit_env.experiment.results import Run
 from bandit_env.experiment.sweep import execute
 from bandit_env.stats.posterior import weights_and_value_remaining

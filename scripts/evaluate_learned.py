@@ -15,7 +15,7 @@ import numpy as np
 import agents
 import bandit_env  # noqa: F401 (registers the environments)
 from agents.allocation import Allocation, share_among_leaders
-from agents.dynamic_programming import policy_of, policy_value, solve
+from agents.allocations.dynamic_programming import policy_of, policy_value, solve
 from agents.evidence import Evidence
 
 SEED, BATCH = 20_261_000_000, 20_000

@@ -22,7 +22,7 @@ import agents
 from agents.evidence import Evidence
 from agents.policy import SHIPPED
 from agents.stopping import StoppingRule, make_rule
-from bandit_env.envs.action import encode_action
+from bandit_env.world.action import encode_action
 
 SETTLED = 1e-6  # see Shared
 Label = TypeVar("Label", bound=Hashable)

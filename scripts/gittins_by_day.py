@@ -1,7 +1,8 @@
 """The finite-horizon Gittins index where an arm is served for a whole day at a time: a reference for docs/learned.md.
 
-`agents.gittins` plans visit by visit. Here an arm's state is the days that it was served and its conversions, and one
-step of the induction is a day, whose conversions are beta-binomial. All of a day's traffic goes to one arm.
+`agents.allocations.gittins` plans visit by visit. Here an arm's state is the days that it was served and its
+conversions, and one step of the induction is a day, whose conversions are beta-binomial. All of a day's traffic goes to
+one arm.
 """
 
 from dataclasses import dataclass

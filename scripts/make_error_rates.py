@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bandit_env.experiment.results import Cell, Run, read
-from bandit_env.experiment.summary import wilson
+from bandit_env.views.summary import wilson
 
 RULES = {
     "FixedSample": "one look, on the last day",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from bandit_env.experiment import config, figures
+from bandit_env.experiment import config
 from bandit_env.experiment.sweep import choose_engine, execute
+from bandit_env.views import figures
 
 ROOT = Path(__file__).parents[1]
 TRACES = 20  # experiments to choose a typical one from

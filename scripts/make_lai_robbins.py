@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 from scipy.special import rel_entr
 
-from bandit_env.experiment import canvas, figures, run, series
+from bandit_env.experiment import run
+from bandit_env.views import canvas, figures, series
 
 ROOT = Path(__file__).parents[1]
 RATES = (0.9, 0.8)

@@ -1,7 +1,7 @@
 """Train a small index network by an evolution strategy: `python scripts/train_evolution.py per-visit --out own.npz`.
 
-The network (agents/learned.py) has about a hundred parameters, so that its gradient can be estimated by playing whole
-experiments with perturbed parameters: no critic, no discount, no bias. What makes it quick:
+The network (agents/allocations/learned.py) has about a hundred parameters, so that its gradient can be estimated by
+playing whole experiments with perturbed parameters: no critic, no discount, no bias. What makes it quick:
 
 - pseudo-regret as the cost: the true rates are known here, and using them removes the noise of the conversions;
 - antithetic pairs, theta + e and theta - e, and common random numbers: the m-th visit of an arm converts or not

@@ -12,8 +12,8 @@ from agents.evidence import Evidence
 from agents.stopping.boundaries import SHAPES, boundaries
 from agents.stopping.classical import winner
 from agents.stopping.rule import Decision, StoppingRule, declare
-from bandit_env.envs.task import Task
 from bandit_env.stats.power import two_proportion_test
+from bandit_env.world.task import Task
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from gymnasium.error import Error
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from bandit_env.envs.scenario import check_rates, one_of
-from bandit_env.envs.streams import Rows, fold_seed
 from bandit_env.plugins import suggest
+from bandit_env.world.scenario import check_rates, one_of
+from bandit_env.world.streams import Rows, fold_seed
 
 RENDER_MODES = ["ansi", "human"]
 Seeds = int | Sequence[int | None] | NDArray[np.integer] | None

@@ -20,10 +20,10 @@ from bandit_env.envs.arguments import (
     read_seeds,
 )
 from bandit_env.envs.render import draw
-from bandit_env.envs.simulation import Bools, Floats
-from bandit_env.envs.streams import Rows
-from bandit_env.envs.task import Task
-from bandit_env.envs.world import Info, Observation, World
+from bandit_env.envs.spaces import Info, Observation, World
+from bandit_env.world.simulation import Bools, Floats
+from bandit_env.world.streams import Rows
+from bandit_env.world.task import Task
 
 Action = TypeVar("Action")
 

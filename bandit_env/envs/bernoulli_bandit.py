@@ -7,11 +7,11 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from bandit_env.envs.action import check_arms
 from bandit_env.envs.base import BatchEnv, SingleEnv
-from bandit_env.envs.scenario import Prior, Rates, Scenario, one_of, whole_number
-from bandit_env.envs.simulation import Outcome
-from bandit_env.envs.world import Info, World
+from bandit_env.envs.spaces import Info, World
+from bandit_env.world.action import check_arms
+from bandit_env.world.scenario import Prior, Rates, Scenario, one_of, whole_number
+from bandit_env.world.simulation import Outcome
 
 DEFAULT_RATES = (0.5, 0.6)
 

@@ -7,12 +7,12 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from bandit_env.envs.action import check_scores, row_is_valid
 from bandit_env.envs.base import BatchEnv, SingleEnv
-from bandit_env.envs.scenario import Prior, Rates, Scenario, whole_number
-from bandit_env.envs.simulation import Outcome
-from bandit_env.envs.streams import Rows
-from bandit_env.envs.world import Info, World
+from bandit_env.envs.spaces import Info, World
+from bandit_env.world.action import check_scores, row_is_valid
+from bandit_env.world.scenario import Prior, Rates, Scenario, whole_number
+from bandit_env.world.simulation import Outcome
+from bandit_env.world.streams import Rows
 
 
 class DailyTraffic(World):
@@ -74,7 +74,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     - The experiment stops when the stop score is above 0.5 and `day >= min_days`. A stopping step serves no traffic,
       and declares the arm with the largest score, the lowest index on ties.
 
-    `bandit_env.envs.action.encode_action(weights, declared)` writes such actions.
+    `bandit_env.world.action.encode_action(weights, declared)` writes such actions.
 
     ## Observation Space
     `Dict` of `Box`, float64:
@@ -131,7 +131,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `cost_per_day` | 0 | charged while the experiment runs |
     | `render_mode` | None | "ansi" or "human" |
 
-    `bandit_env.envs.scenario.Scenario` says what is allowed.
+    `bandit_env.world.scenario.Scenario` says what is allowed.
 
     ## References
     S. L. Scott, "Multi-armed Bandit Experiments", Google Analytics, 23 January 2013.

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit_env.envs.world import World
+from bandit_env.envs.spaces import World
 
 
 def draw(world: World, row: int, served: NDArray[np.float64]) -> str:

@@ -21,9 +21,9 @@ from gymnasium.vector import VectorActionWrapper, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from bandit_env.envs.action import encode_action
-from bandit_env.envs.task import Task
 from bandit_env.stats.features import DEFAULT_FEATURES, FEATURES, arm_features, check_names
+from bandit_env.world.action import encode_action
+from bandit_env.world.task import Task
 
 
 class ArmFeatures(gym.ObservationWrapper[NDArray[np.float32], Any, Any], RecordConstructorArgs):

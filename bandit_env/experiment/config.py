@@ -39,11 +39,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import bandit_env
 from bandit_env import plugins
-from bandit_env.envs.scenario import Scenario
-from bandit_env.experiment.errors import ExperimentError
+from bandit_env.errors import ExperimentError
+from bandit_env.experiment.cell import AGENTS, CellPlan
 from bandit_env.experiment.results import FORMAT
-from bandit_env.experiment.runner import AGENTS, CellPlan
 from bandit_env.stats.power import sample_size
+from bandit_env.world.scenario import Scenario
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 MAX_SWEEP = 10_000

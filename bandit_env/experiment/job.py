@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bandit_env.errors import AgentError
+from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import Chunk
-from bandit_env.experiment.errors import AgentError
-from bandit_env.experiment.runner import CellPlan, Part, play
+from bandit_env.experiment.runner import play
 
 
 @dataclass(frozen=True)

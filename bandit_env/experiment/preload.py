@@ -4,8 +4,8 @@ import numpy as np
 
 import bandit_env.experiment.job  # noqa: F401
 from bandit_env import plugins
-from bandit_env.envs.streams import seed_streams
-from bandit_env.experiment.runner import AGENTS
+from bandit_env.experiment.cell import AGENTS
+from bandit_env.world.streams import seed_streams
 
 plugins.load(AGENTS, "thompson")
 # The first call of compiled code has Numba import all that it knows of NumPy, which takes longer than the rest.

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandit_env.compilation import kept
+from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk
 from bandit_env.experiment.results import Trace
 from bandit_env.stats.posterior import potential_value_remaining
-
-if TYPE_CHECKING:
-    from bandit_env.experiment.runner import CellPlan, Part
 
 Counts = dict[str, NDArray[np.float64]]
 
@@ -32,7 +30,7 @@ class Recorder:
     """The record of a batch of chunks played side by side."""
 
     def __init__(
-        self, plan: "CellPlan", parts: Sequence["Part"], played: Sequence[int], rates: NDArray[np.float64]
+        self, plan: CellPlan, parts: Sequence[Part], played: Sequence[int], rates: NDArray[np.float64]
     ) -> None:
         size, num_arms = rates.shape
         self._plan, self._parts, self._rates = plan, parts, rates

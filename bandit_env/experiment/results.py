@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bandit_env.envs.task import Task
-from bandit_env.experiment.errors import ExperimentError
+from bandit_env.errors import ExperimentError
 from bandit_env.stats.posterior import weights_and_value_remaining
+from bandit_env.world.task import Task
 
 CONFIG = "config.json"
 CELL = "cell.json"

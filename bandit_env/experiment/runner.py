@@ -4,62 +4,22 @@ The world is reached through Gymnasium's own door, `gymnasium.make_vec`, with re
 has ended idles, and the agent is asked only about those still running.
 """
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 import bandit_env  # noqa: F401 (registers the environments)
-from bandit_env import plugins
-from bandit_env.envs.task import Task
+from bandit_env.errors import AgentError
+from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
-from bandit_env.experiment.errors import AgentError
 from bandit_env.experiment.recorder import Recorder
 
-AGENTS = "bandit_env.agents"
 WORLD, AGENT = 0, 1  # streams of a chunk; the world's does not depend on the agent, so comparisons are paired
 
 Tick = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class CellPlan:
-    """What is to be played: one scenario with one agent. Plain data, so that it can be sent to a worker.
-
-    Attributes:
-        scenario, agent: their names.
-        world: keyword arguments of `DailyTrafficVectorEnv`.
-        task: the public facts of the experiment.
-        player: an agent's name and keyword arguments, or the agent itself (anything with `reset` and `act`).
-        seed: of the whole run.
-        traces: how many experiments are recorded update by update.
-    """
-
-    scenario: str
-    agent: str
-    world: dict[str, Any]
-    task: Task
-    player: Any
-    seed: int
-    traces: int = 0
-
-    def build_agent(self) -> Any:
-        """The agent, made anew from its name, or as it was handed over."""
-        if not isinstance(self.player, tuple):
-            return copy.deepcopy(self.player)  # threads may play several batches at once
-        name, arguments = self.player
-        return plugins.load(AGENTS, name)(**arguments)
-
-
-class Part(NamedTuple):
-    """The share of a chunk that is wanted: its first `replications` of CHUNK_SIZE."""
-
-    chunk: int
-    replications: int
 
 
 def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> list[Chunk]:

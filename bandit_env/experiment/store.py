@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bandit_env.errors import ExperimentError, StorageError
 from bandit_env.experiment import chunk as chunks
 from bandit_env.experiment import results
+from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import Chunk
-from bandit_env.experiment.errors import ExperimentError, StorageError
 from bandit_env.experiment.results import Cell, Classical
-from bandit_env.experiment.runner import CellPlan, Part
 
 ROW_GROUP = 20  # chunks in a row group of the joined file
 MAY_GROW = "replications"

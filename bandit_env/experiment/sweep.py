@@ -8,19 +8,21 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Protocol
 
-from bandit_env.envs.scenario import Scenario
+from bandit_env.engines.engine import Engine, InProcess, Pool
+from bandit_env.engines.processes import Automatic, LocalProcesses
+from bandit_env.errors import AgentError, ExperimentError
 from bandit_env.experiment import config as experiment_file
+from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
 from bandit_env.experiment.config import Experiment
-from bandit_env.experiment.engine import Engine, InProcess, Pool
-from bandit_env.experiment.errors import AgentError, ExperimentError
 from bandit_env.experiment.job import Job, work
-from bandit_env.experiment.processes import Automatic, LocalProcesses
 from bandit_env.experiment.results import Cell, Run
-from bandit_env.experiment.runner import CellPlan, Part, batches_chunks
+from bandit_env.experiment.runner import batches_chunks
 from bandit_env.experiment.store import FolderStore, MemoryStore
+from bandit_env.world.scenario import Scenario
 
 CHUNKS_AT_ONCE = 32  # played side by side, at the most: more gains little speed, costs memory and is saved less often
+PRELOAD = "bandit_env.experiment.preload"
 JOBS_PER_WORKER = 2  # at the least, of several, where there are chunks enough: so that they end at about the same time
 
 
@@ -103,11 +105,11 @@ def run(
 def choose_engine(executor: Executor | int | None) -> Engine:
     """The engine for `run`'s argument `executor`."""
     if executor is None:
-        return Automatic()
+        return Automatic(PRELOAD)
     if isinstance(executor, int):
         if executor < 1:
             raise ExperimentError(f"workers: found {executor}; expected 1 or more")
-        return InProcess() if executor == 1 else LocalProcesses(executor)
+        return InProcess() if executor == 1 else LocalProcesses(executor, PRELOAD)
     return Pool(executor)
 
 

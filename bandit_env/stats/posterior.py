@@ -71,8 +71,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bandit_env.stats import _panels, _rules, _sinc
-from bandit_env.stats._blocks import LOSS, QUANTILE, VALUE, WEIGHTS
+from bandit_env.stats._posterior import panels as _panels
+from bandit_env.stats._posterior import rules as _rules
+from bandit_env.stats._posterior import sinc as _sinc
+from bandit_env.stats._posterior.blocks import LOSS, QUANTILE, VALUE, WEIGHTS
 
 Float = NDArray[np.float64]
 Count = NDArray[np.intp]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit_env.envs.action import decode_action
-from bandit_env.envs.task import Task
+from bandit_env.world.action import decode_action
+from bandit_env.world.task import Task
 
 
 def observe(conversions, visits, day=1000.0):

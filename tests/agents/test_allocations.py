@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 import agents
-from bandit_env.envs.task import Task
+from bandit_env.world.task import Task
 
 
 def kl(p, q):

@@ -9,12 +9,12 @@ import pytest
 import agents
 from agents.agent import Agent
 from agents.allocation import Allocation
+from agents.allocations.uniform import Uniform
 from agents.stopping import make_rule
 from agents.testing import Nonconformity, check_agent
-from agents.uniform import Uniform
 from bandit_env import plugins
-from bandit_env.envs.action import encode_action
-from bandit_env.envs.task import Task
+from bandit_env.world.action import encode_action
+from bandit_env.world.task import Task
 
 VISIT_BY_VISIT = (Task(num_arms=2, visits_per_day=1, max_days=40),)
 FIVE_ARMS_VISIT_BY_VISIT = (Task(num_arms=5, visits_per_day=1, max_days=40),)

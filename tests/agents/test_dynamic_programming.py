@@ -9,9 +9,9 @@ from play import first_action, play
 from scipy.special import betaln
 
 import agents
-from agents.dynamic_programming import policy_of, policy_value, solve, states
-from agents.gittins import index_table
-from bandit_env.envs.task import Task
+from agents.allocations.dynamic_programming import policy_of, policy_value, solve, states
+from agents.allocations.gittins import index_table
+from bandit_env.world.task import Task
 
 
 @cache

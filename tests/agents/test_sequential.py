@@ -7,6 +7,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 import agents
+from agents.allocations.uniform import Uniform
 from agents.stopping import (
     ConfidenceSequence,
     GeneralizedLikelihoodRatio,
@@ -17,8 +18,7 @@ from agents.stopping import (
 from agents.stopping.always_valid import confidence_bounds, likelihood_ratio, log_mixture_ratio
 from agents.stopping.boundaries import SHAPES, boundaries, crossing_probability
 from agents.stopping.group_sequential import plan_looks
-from agents.uniform import Uniform
-from bandit_env.envs.task import Task
+from bandit_env.world.task import Task
 
 
 def equal(looks):

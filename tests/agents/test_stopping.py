@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from play import first_action
 
+from agents.allocations.uniform import Uniform, UniformClassical
 from agents.evidence import Evidence
 from agents.stopping import (
     After,
@@ -17,9 +18,8 @@ from agents.stopping import (
     ValueRemaining,
     make_rule,
 )
-from agents.uniform import Uniform, UniformClassical
-from bandit_env.envs.task import Task
 from bandit_env.stats import posterior
+from bandit_env.world.task import Task
 
 
 def decide(rule, conversions, visits, **options):
@@ -244,7 +244,7 @@ def test_rules_as_they_are_written(written, rule):
         ({"rule": "confidence-sequence", "mixture": [1]}, r"mixture is \[1\]; expected two positive numbers"),
         ({"rule": "glr", "delta": 1}, "delta is 1"),
         ({"rule": "repeated-test", "alpha": 0}, "alpha is 0"),
-        ("agents.uniform:Uniform", "is a Uniform; expected a StoppingRule"),
+        ("agents.allocations.uniform:Uniform", "is a Uniform; expected a StoppingRule"),
     ],
 )
 def test_rules_that_are_written_wrong(written, message):

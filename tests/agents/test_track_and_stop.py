@@ -5,8 +5,8 @@ import pytest
 from play import first_action, play
 
 import agents
-from agents.track_and_stop import optimal_proportions
-from bandit_env.envs.task import Task
+from agents.allocations.track_and_stop import optimal_proportions
+from bandit_env.world.task import Task
 
 FIRST = [0.5, 0.45, 0.43, 0.4]
 SECOND = [0.3, 0.21, 0.2, 0.19, 0.18]

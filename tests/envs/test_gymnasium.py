@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode
 
 import bandit_env  # noqa: F401
-from bandit_env.envs.action import encode_action
+from bandit_env.world.action import encode_action
 
 DAILY, BANDIT = "bandit_env/DailyTraffic-v0", "bandit_env/BernoulliBandit-v0"
 VARIANTS = [

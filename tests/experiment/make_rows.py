@@ -1,5 +1,6 @@
-"""Writes rows.json: what every experiment of configs/ gives at a few replications. Run it only when rows change on purpose.
+"""Writes rows.json: what every experiment of configs/ gives at a few replications.
 
+Run it only when rows change on purpose.
 Of whole-number columns a digest is kept, which any other row changes; of the others two sums, the plain one and one
 weighted by the replication, which are compared to 1e-9.
 """
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bandit_env.engines.engine import InProcess
 from bandit_env.experiment import config
-from bandit_env.experiment.engine import InProcess
 from bandit_env.experiment.sweep import execute
 
 ROWS = Path(__file__).with_name("rows.json")

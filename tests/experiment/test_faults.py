@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+from disturbing import INTERRUPTED, busy_machine, finished, group_members, start_cli, wait_for_none, wait_until
 
 from bandit_env import cli
+from bandit_env.errors import ExperimentError, StorageError, WorkerError
 from bandit_env.experiment import results, run
-from bandit_env.experiment.errors import ExperimentError, StorageError, WorkerError
 
 WORLD = {"rates": [0.4, 0.5], "min_days": 2, "max_days": 4}
-HERE = Path(__file__).parent
 
 
 def small_disk(tmp_path, kilobytes):
@@ -46,13 +46,6 @@ def mount(tmp_path):
 
 def remount(disk, *options):
     subprocess.run(["mount", "-o", ",".join(["remount", *options]), disk], check=True)
-
-
-def finished(out):
-    """The chunks that are there, whole."""
-    from bandit_env.experiment import chunk
-
-    return {path for path in out.rglob("chunks/*.chunk") if chunk.load(path) is not None}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -157,7 +150,7 @@ label = "even"
 @pytest.fixture
 def without_report(monkeypatch):
     """The report has tests of its own, and its figures take their time."""
-    monkeypatch.setattr("bandit_env.experiment.report.write", lambda *arguments, **options: None)
+    monkeypatch.setattr("bandit_env.views.report.write", lambda *arguments, **options: None)
 
 
 @pytest.mark.parametrize(
@@ -186,56 +179,6 @@ def test_an_agent_that_fails_does_not_take_the_others_with_it(tmp_path, capsys, 
     ]
     assert found.failures == ["bad/failing: not finished"]
     assert len(results.load(tmp_path / "out")) == 7500
-
-
-INTERRUPTED = """
-replications = 50_000
-[scenario]
-rates = [0.04, 0.05]
-max_days = 1000
-[[agents]]
-name = "odd_agents:Slow"
-label = "slow"
-"""
-
-
-def start_cli(tmp_path, *options, experiment=INTERRUPTED, before=""):
-    (tmp_path / "long.toml").write_text(experiment)
-    # "ready" once `main` has begun: what comes before it is Python's own
-    script = (
-        f"{before}\nimport sys; from bandit_env import cli; parser = cli._parser\n"
-        "cli._parser = lambda: (print('ready', flush=True), parser())[1]\n"
-        "sys.exit(cli.main())"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", script, "run", "long.toml", "--out", "out", *options],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(HERE)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def group_members(group):
-    """Processes of a process group that are not zombies."""
-    members = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, process_group = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(process_group) == group and state != "Z":
-            members.append(int(stat.parent.name))
-    return members
-
-
-def wait_for_none(group, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while (members := group_members(group)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return members
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -307,15 +250,3 @@ def test_workers_that_keep_dying_are_told_with_the_way_to_go_on(tmp_path, capsys
     complaint = capsys.readouterr().err
     assert f"died 3 times with nothing finished; what was finished is in {out}. To go on:" in complaint
     assert f"--workers 2 --out {out} --resume" in complaint
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def busy_machine():
-    """How many times longer things take while other programs want the same cores: at least 1."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -200,7 +200,7 @@ def test_valid_files_run(tmp_path, capsys):
 @pytest.mark.parametrize("part", range(4))
 def test_broken_files_are_refused_in_one_line_or_run(part, tmp_path, capsys, monkeypatch):
     """Four times 500 files; those that are valid after all run without their report, which the test above covers."""
-    monkeypatch.setattr("bandit_env.experiment.report.write", lambda *arguments, **options: None)
+    monkeypatch.setattr("bandit_env.views.report.write", lambda *arguments, **options: None)
     found = {0: 0, 2: 0}
 
     @given(content=broken())

@@ -25,7 +25,7 @@ else:
 
 
 def peak(replications, out, agent="Even"):
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "helpers")}
     command = [sys.executable, "-c", SCRIPT, str(replications), out, agent]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=True)
     return int(done.stdout) / (1 if sys.platform == "darwin" else 1024) / (1024 if sys.platform == "darwin" else 1)

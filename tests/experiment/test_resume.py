@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from odd_agents import Even
 
+from bandit_env.errors import ExperimentError
 from bandit_env.experiment import results, run
-from bandit_env.experiment.errors import ExperimentError
 
 WORLD = {"rates": [0.4, 0.5], "min_days": 2, "max_days": 4}
 AGENTS = {"even": "odd_agents:Even", "drawing": "odd_agents:Drawing"}
@@ -51,7 +51,7 @@ def test_kill_9_at_a_random_moment_then_resume(tmp_path, workers, moment):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     play(whole, replications)
     script = SCRIPT.format(world=WORLD, agents=AGENTS, replications=replications, workers=workers)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "helpers")}
     process = subprocess.Popen([sys.executable, "-c", script, cut], env=environment, start_new_session=True)
     wanted = chance.randrange(0, 50)
     while sum(1 for _ in cut.rglob("chunks/*")) < wanted and process.poll() is None:

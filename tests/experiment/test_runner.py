@@ -8,12 +8,12 @@ import pytest
 
 import agents
 import bandit_env  # noqa: F401
-from bandit_env.envs.action import decode_action, encode_action
-from bandit_env.envs.task import Task
 from bandit_env.experiment import run
 from bandit_env.experiment.chunk import CHUNK_SIZE
 from bandit_env.experiment.recorder import value_grid
 from bandit_env.stats.posterior import potential_value_remaining
+from bandit_env.world.action import decode_action, encode_action
+from bandit_env.world.task import Task
 
 WORLD = {"rates": [0.04, 0.07, 0.05], "visits_per_day": 200, "updates_per_day": 2, "min_days": 3, "max_days": 40}
 AGENT = {"name": "thompson", "stopping": {"rule": "value-remaining", "threshold": 0.2}}

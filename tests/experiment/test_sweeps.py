@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from bandit_env.engines.engine import InProcess
+from bandit_env.errors import ExperimentError
 from bandit_env.experiment import config, results
-from bandit_env.experiment.engine import InProcess
-from bandit_env.experiment.errors import ExperimentError
 from bandit_env.experiment.sweep import execute
 
 SWEEP = """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from loading import load
 
-from agents.gittins import GRID, _offsets, index_table
-from bandit_env.envs.task import Task
+from agents.allocations.gittins import GRID, _offsets, index_table
+from bandit_env.world.task import Task
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import agents
-from agents.dynamic_programming import policy_of, policy_value
-from agents.learned import Learned
+from agents.allocations.dynamic_programming import policy_of, policy_value
+from agents.allocations.learned import Learned
 from agents.policy import Policy, shipped
-from bandit_env.envs.task import Task
+from bandit_env.world.task import Task
 
 VISITS, DAILY = Task(2, 1, max_days=100), Task(2, 100, max_days=60)
 
@@ -192,8 +192,8 @@ def test_other_kind_of_task(path, task):
 
 
 def test_experiment_with_another_kind_of_task_is_refused_before_anything_runs(tmp_path):
+    from bandit_env.errors import ExperimentError
     from bandit_env.experiment import run
-    from bandit_env.experiment.errors import ExperimentError
 
     players = ["thompson", {"name": "learned", "path": "per-visit"}]
     with pytest.raises(

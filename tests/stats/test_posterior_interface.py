@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bandit_env.stats import _panels, _sinc
+from bandit_env.stats._posterior import panels as _panels
+from bandit_env.stats._posterior import sinc as _sinc
 from bandit_env.stats.posterior import (
     PosteriorAccuracyWarning,
     expected_loss,
@@ -201,9 +202,10 @@ def test_importing_the_package_does_not_import_numba():
 def test_compiled_code_is_kept_between_processes(tmp_path):
     # an installation that cannot be written to: Numba then keeps its files where NUMBA_CACHE_DIR says
     code = (
-        "import sys, time; from bandit_env.stats import posterior, _sinc; t = time.process_time();"
+        "import time; from bandit_env.stats import posterior; from bandit_env.stats._posterior import sinc;"
+        "t = time.process_time();"
         "posterior.weights_and_value_remaining([1, 2], [30, 40]); print(time.process_time() - t);"
-        "print(sum(_sinc.rows.stats.cache_hits.values()))"
+        "print(sum(sinc.rows.stats.cache_hits.values()))"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     seconds, hits = [], []

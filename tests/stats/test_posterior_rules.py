@@ -5,7 +5,7 @@ import pytest
 from scipy import special, stats
 from test_posterior import running
 
-from bandit_env.stats import _sinc
+from bandit_env.stats._posterior import sinc as _sinc
 from bandit_env.stats.posterior import (
     potential_value_remaining,
     probability_best,

@@ -1,0 +1,1 @@
+"""Allocations: how to split the traffic, a file per family."""

@@ -1,0 +1,46 @@
+"""Successive elimination: equal traffic to the arms that may still be the best."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import _check
+from agents.allocation import Allocation
+from agents.evidence import Evidence
+from agents.stopping.always_valid import confidence_bounds
+from bandit_env.world.task import Task
+
+
+@dataclass(eq=False)
+class SuccessiveElimination(Allocation):
+    """Drops an arm, for good, once its upper confidence bound is below another arm's lower bound.
+
+    The bounds hold at all times together (see `confidence_bounds`), so that the best arm is dropped with
+    probability at most delta. The authors' Hoeffding bounds hold for any reward in [0, 1] and are many times
+    wider at small rates.
+
+    Attributes:
+        delta: chance to drop the best arm, shared by the arms.
+    """
+
+    delta: float = 0.05
+    source: ClassVar[str] = "Even-Dar, Mannor and Mansour (2006), JMLR 7, section 3.2"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check.fraction("delta", self.delta)
+
+    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
+        super().reset(task, num_experiments, rng)
+        self._active = np.ones((num_experiments, task.num_arms), dtype=bool)
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        active = self._active[evidence.experiments]
+        lower, upper = confidence_bounds(evidence.conversions, evidence.visits, self.delta / active.shape[1])
+        best_lower = np.where(active, lower, 0).max(axis=1, keepdims=True)
+        active &= upper >= best_lower
+        self._active[evidence.experiments] = active
+        shares: NDArray[np.float64] = active / active.sum(axis=1, keepdims=True)
+        return shares

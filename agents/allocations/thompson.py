@@ -1,0 +1,96 @@
+"""Thompson sampling, a batch of visits at a time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import _check
+from agents.allocation import Allocation
+from agents.evidence import Evidence
+from bandit_env.world.task import Task
+
+
+@dataclass(eq=False)
+class Thompson(Allocation):
+    """Serves every arm in proportion to the probability that it is the best: weights = P(best | data).
+
+    The exact share that a draw of the posterior per visit has in expectation; with one visit an update it
+    *is* per-visit Thompson sampling.
+    """
+
+    source: ClassVar[str] = (
+        'Thompson (1933), Biometrika 25; Scott (2010), "A modern Bayesian look at the multi-armed bandit"'
+    )
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        """P(best), shape (n, K)."""
+        return evidence.probability_best
+
+
+@dataclass(eq=False)
+class TemperedThompson(Allocation):
+    """Thompson sampling that is made bolder or more careful: P(best)^gamma, normalised, over a least share.
+
+    weights = floor + (1 - K floor) P(best)^gamma / sum_j P(best_j)^gamma. gamma > 1 exploits sooner, gamma <
+    1 explores longer; the floor keeps every arm's estimate alive, as experimentation platforms do.
+
+    Attributes:
+        gamma: exponent of P(best); 1 is plain Thompson sampling.
+        floor: least share of every arm, from 0 to 1 / K.
+    """
+
+    gamma: float = 1.0
+    floor: float = 0.0
+    source: ClassVar[str] = 'Chapelle and Li (2011), "An empirical evaluation of Thompson sampling", section 3'
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check.positive("gamma", self.gamma)
+        _check.share("floor", self.floor)
+
+    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
+        super().reset(task, num_experiments, rng)
+        if self.floor * task.num_arms > 1:
+            raise ValueError(f"floor is {self.floor}; expected at most 1 / {task.num_arms} for {task.num_arms} arms")
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        best = evidence.probability_best
+        bold = (best / best.max(axis=1, keepdims=True)) ** self.gamma  # the largest is 1: no underflow of all
+        shares: NDArray[np.float64] = bold / bold.sum(axis=1, keepdims=True)
+        return self.floor + (1 - evidence.task.num_arms * self.floor) * shares
+
+
+@dataclass(eq=False)
+class TopTwoThompson(Allocation):
+    """Draws a leader from P(best) and serves it with probability beta, else a challenger drawn from the others.
+
+    With alpha = P(best), weight_i = alpha_i (beta + (1 - beta) sum_{j != i} alpha_j / (1 - alpha_j)): the
+    exact share of the algorithm that redraws until a second arm comes out on top. Made to find the best arm,
+    not to earn.
+
+    Attributes:
+        beta: probability to serve the leader.
+    """
+
+    beta: float = 0.5
+    source: ClassVar[str] = 'Russo (2020), "Simple Bayesian algorithms for best-arm identification", section 3.3'
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check.fraction("beta", self.beta)
+
+    def weights(self, evidence: Evidence) -> NDArray[np.float64]:
+        best = evidence.probability_best
+        num_arms = best.shape[1]
+        weights = self.beta * best
+        for leader in range(num_arms):
+            others = best.copy()
+            others[:, leader] = 0
+            rest = others.sum(axis=1, keepdims=True)  # 1 - alpha_j, without cancellation when alpha_j is nearly 1
+            certain = rest[:, 0] <= 0
+            others[certain] = np.arange(num_arms) != leader  # no challenger is left to draw: any of them
+            rest[certain] = num_arms - 1
+            weights += (1 - self.beta) * best[:, leader, None] * others / rest
+        return weights

@@ -1,0 +1,59 @@
+"""What several commands share: where the work is done, what is shown while it is, and how things are said."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bandit_env.engines.engine import Engine
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """The options that say where experiments are played."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores once that gains)")
+    where.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler's, such as tcp://host:8786")
+
+
+@contextlib.contextmanager
+def engine(options: argparse.Namespace) -> "Iterator[Engine]":
+    """The engine that `add_engine`'s options ask for. In one process a second one meanwhile compiles, if it must."""
+    from bandit_env.commands import warm_up
+    from bandit_env.experiment.sweep import choose_engine
+
+    if options.dask is not None:
+        from bandit_env.engines.dask import cluster
+
+        with cluster(options.dask) as found:
+            yield found
+        return
+    several = options.workers not in (None, 1)  # they compile beside each other
+    with contextlib.nullcontext() if several else warm_up.beside():
+        yield choose_engine(options.workers)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Any]:
+    """A progress bar."""
+    from bandit_env.views.watch import ProgressBar
+
+    with ProgressBar() as bar:
+        yield bar
+
+
+def console() -> "Console":
+    """Where tables go: standard output."""
+    from rich.console import Console
+
+    # A pipe or a file has no width of its own: do not squeeze tables into 80 columns there.
+    return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False, highlight=False)
+
+
+def complain(what: object, status: int) -> int:
+    """Say on standard error what went wrong; returns the exit status."""
+    print(f"bandit-env: {what}", file=sys.stderr)
+    return status

@@ -1,0 +1,93 @@
+"""`bandit-env run`: play an experiment file."""
+
+import argparse
+import contextlib
+import datetime
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bandit_env.commands.common import add_engine, complain, console, engine
+from bandit_env.errors import WorkerError
+
+HELP = "play an experiment file"
+DESCRIPTION = """\
+Play an experiment file (TOML): every scenario with every agent, so many times each. Prints a table, and leaves rows,
+curves, figures and TensorBoard files in a folder.
+
+example:
+  bandit-env run configs/ab_test.toml --replications 2000 --out runs/ab
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("config", type=Path, help="the experiment file")
+    parser.add_argument("--replications", type=int, metavar="N", help="experiments per scenario and agent")
+    parser.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same rows")
+    parser.add_argument("--trace", type=int, metavar="K", help="experiments to record update by update (default 1)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default runs/<config>/<time>)")
+    parser.add_argument("--no-figures", action="store_true", help="draw none; `bandit-env report DIR` can later")
+    taken = parser.add_mutually_exclusive_group()
+    taken.add_argument("--resume", action="store_true", help="go on with the run in DIR")
+    taken.add_argument("--overwrite", action="store_true", help="remove the run in DIR first")
+    add_engine(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Play, show and write down."""
+    from bandit_env.experiment import config
+    from bandit_env.experiment.sweep import execute
+    from bandit_env.views import report
+
+    overrides = {"replications": options.replications, "seed": options.seed, "traces": options.trace}
+    experiment = config.load(options.config, **overrides)
+    out = options.out or _default_folder(experiment.config["name"])
+    try:
+        with engine(options) as where, _watcher(out) as watcher:
+            result = execute(
+                experiment,
+                engine=where,
+                out=out,
+                resume=options.resume,
+                overwrite=options.overwrite,
+                watcher=watcher,
+            )
+        report.write(result, console(), max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
+    except (KeyboardInterrupt, WorkerError) as error:
+        what, status = ("interrupted", 130) if isinstance(error, KeyboardInterrupt) else (error, 1)
+        again = shlex.join(["bandit-env", "run", *_repeat(options), "--out", str(out), "--resume"])
+        return complain(f"{what}; what was finished is in {out}. To go on:\n  {again}", status)
+    for failure in result.failures:
+        complain(failure, 1)
+    return 1 if result.failures else 0
+
+
+def _default_folder(name: str) -> Path:
+    """A new folder, runs/<config>/<time>."""
+    from bandit_env.experiment.config import slug
+
+    stem = Path("runs") / slug(name) / datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder, count = stem, 2
+    while folder.exists():
+        folder, count = stem.with_name(f"{stem.name}-{count}"), count + 1
+    return folder
+
+
+def _repeat(options: argparse.Namespace) -> Iterator[str]:
+    """The arguments that decide the rows."""
+    yield str(options.config)
+    for name in ("replications", "seed", "trace", "workers", "dask"):
+        value = getattr(options, name)
+        if value is not None:
+            yield from (f"--{name}", str(value))
+
+
+@contextlib.contextmanager
+def _watcher(out: Path) -> Iterator[Any]:
+    """A progress bar, and TensorBoard's `progress/*` while the run goes on."""
+    from bandit_env.views.watch import EventFiles, ProgressBar, Together
+
+    with ProgressBar() as bar, EventFiles(out) as events:
+        yield Together(bar, events)

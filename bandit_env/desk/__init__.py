@@ -1,0 +1,1 @@
+"""The desk: experiments of one's own, planned and judged."""

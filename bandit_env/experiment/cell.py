@@ -1,0 +1,46 @@
+"""What is to be played: one scenario with one agent, and the chunks of it that are wanted. Plain data."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bandit_env import plugins
+from bandit_env.world.task import Task
+
+AGENTS = "bandit_env.agents"
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """What is to be played: one scenario with one agent. Plain data, so that it can be sent to a worker.
+
+    Attributes:
+        scenario, agent: their names.
+        world: keyword arguments of `DailyTrafficVectorEnv`.
+        task: the public facts of the experiment.
+        player: an agent's name and keyword arguments, or the agent itself (anything with `reset` and `act`).
+        seed: of the whole run.
+        traces: how many experiments are recorded update by update.
+    """
+
+    scenario: str
+    agent: str
+    world: dict[str, Any]
+    task: Task
+    player: Any
+    seed: int
+    traces: int = 0
+
+    def build_agent(self) -> Any:
+        """The agent, made anew from its name, or as it was handed over."""
+        if not isinstance(self.player, tuple):
+            return copy.deepcopy(self.player)  # threads may play several batches at once
+        name, arguments = self.player
+        return plugins.load(AGENTS, name)(**arguments)
+
+
+class Part(NamedTuple):
+    """The share of a chunk that is wanted: its first `replications` of CHUNK_SIZE."""
+
+    chunk: int
+    replications: int

@@ -1,0 +1,1 @@
+"""The Beta distribution's functions, compiled: one number at a time, and many side by side."""

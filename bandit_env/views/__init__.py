@@ -1,0 +1,1 @@
+"""What people look at: tables, figures, TensorBoard files, and a run as it goes on."""

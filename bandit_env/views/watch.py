@@ -1,0 +1,111 @@
+"""Who watches a run: a progress bar, and TensorBoard's `progress/*` tags."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bandit_env.experiment.cell import CellPlan
+from bandit_env.experiment.chunk import Chunk
+from bandit_env.experiment.sweep import Watcher
+from bandit_env.views import tensorboard
+
+
+class ProgressBar:
+    """One bar over all experiments of all cells, with the time left, on standard error."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("experiments"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> "ProgressBar":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress.tasks[0].total is None:  # it did not come to that: leave no empty bar behind
+            self._progress.update(self._task, visible=False)
+        self._progress.stop()
+
+    def start(self, cells: int, replications: int, finished: int) -> None:
+        """See `Watcher`."""
+        self._progress.update(self._task, description="playing", total=cells * replications, completed=finished)
+
+    def advance(self, experiments: int) -> None:
+        """See `Watcher`."""
+        self._progress.advance(self._task, experiments)
+
+    def chunks(self, plan: CellPlan, folder: str, chunks: Sequence[Chunk]) -> None:
+        """See `Watcher`."""
+
+
+class EventFiles:
+    """Writes `progress/*` into each cell's folder while the run goes on."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._writers: dict[str, tensorboard.Progress] = {}
+        self._seen: dict[str, dict[str, float]] = {}
+
+    def __enter__(self) -> "EventFiles":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+    def start(self, cells: int, replications: int, finished: int) -> None:
+        """See `Watcher`."""
+
+    def advance(self, experiments: int) -> None:
+        """See `Watcher`."""
+
+    def chunks(self, plan: CellPlan, folder: str, chunks: Sequence[Chunk]) -> None:
+        """See `Watcher`. The means so far, over the replications that this run has played."""
+        seen = self._seen.setdefault(folder, {"replications": 0, "stopping_day": 0, "regret": 0, "correct": 0})
+        for chunk in chunks:
+            seen["replications"] += chunk.replications
+            for name in ("stopping_day", "regret", "correct"):
+                seen[name] += float(chunk.rows[name].sum())
+        count = int(seen["replications"])
+        if folder not in self._writers:
+            self._writers[folder] = tensorboard.Progress(self._out / folder)
+        means = {name: seen[name] / count for name in ("stopping_day", "regret", "correct")}
+        self._writers[folder].update(count, **means)
+
+
+class Together:
+    """Several watchers as one."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def start(self, cells: int, replications: int, finished: int) -> None:
+        """See `Watcher`."""
+        for watcher in self._watchers:
+            watcher.start(cells, replications, finished)
+
+    def advance(self, experiments: int) -> None:
+        """See `Watcher`."""
+        for watcher in self._watchers:
+            watcher.advance(experiments)
+
+    def chunks(self, plan: CellPlan, folder: str, chunks: Sequence[Chunk]) -> None:
+        """See `Watcher`."""
+        for watcher in self._watchers:
+            watcher.chunks(plan, folder, chunks)

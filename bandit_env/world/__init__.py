@@ -1,0 +1,1 @@
+"""The world: scenarios and the dynamics, without Gymnasium."""
