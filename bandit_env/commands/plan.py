@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--visits-per-day", type=int, default=100, metavar="V", help="traffic, in visits (default 100)")
     parser.add_argument("--updates-per-day", type=int, default=1, metavar="U", help="new weights per day (default 1)")
     parser.add_argument("--min-days", type=float, default=14, metavar="D", help="no stop before this day (default 14)")
-    parser.add_argument("--max-days", type=int, default=5000, metavar="D", help="the horizon, in days (default 5000)")
+    horizon = "the horizon, in days (default 5000, or the classical test's where that takes longer)"
+    parser.add_argument("--max-days", type=int, metavar="D", help=horizon)
     parser.add_argument("--baseline", type=float, metavar="R", help="of the classical test (default: first rate)")
     parser.add_argument("--target", type=float, metavar="R", help="the rate it is to detect (default: best other rate)")
     parser.add_argument("--replications", type=int, default=2000, metavar="N", help="simulated tests (default 2000)")

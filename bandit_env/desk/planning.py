@@ -1,5 +1,6 @@
 """Before an experiment: how long will it take, how often is it wrong, and what does it save?"""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from bandit_env.experiment.sweep import Watcher, execute
 from bandit_env.views import report, summary
 
 BANDIT = "thompson"
+HORIZON = 5000  # days, by default: no plan is longer, unless its classical test is
 
 
 def plan(
@@ -21,7 +23,7 @@ def plan(
     visits_per_day: int,
     updates_per_day: int,
     min_days: float,
-    max_days: int,
+    max_days: int | None,
     baseline: float | None,
     target: float | None,
     replications: int,
@@ -36,7 +38,7 @@ def plan(
         visits_per_day: traffic of one day, in visits.
         updates_per_day: new serving weights per day.
         min_days: no stop before this day.
-        max_days: the horizon, in days.
+        max_days: the horizon, in days; None is HORIZON, or the classical test's days where those are more.
         baseline: the control's rate in the classical test's plan; by default the first rate.
         target: the rate that the classical test is designed to find; by default the best other rate.
         replications: simulated tests.
@@ -68,7 +70,7 @@ def plan(
             "visits_per_day": visits_per_day,
             "updates_per_day": updates_per_day,
             "min_days": min_days,
-            "max_days": max_days,
+            "max_days": HORIZON if max_days is None else max_days,
         },
         "classical": {"baseline": baseline, "target": target},
         "agents": [
@@ -79,7 +81,11 @@ def plan(
     if len(rates) > 2:
         rule = {"name": BANDIT, "label": f"{BANDIT}, until any variation beats the control"}
         table["agents"].insert(1, rule | {"stopping": "beats-control | value-remaining"})
-    return execute(config.resolve(table), engine=engine, watcher=watcher)
+    experiment = config.resolve(table)
+    if max_days is None and experiment.about[0]["classical"]["days"] > HORIZON:
+        table["scenario"]["max_days"] = math.ceil(experiment.about[0]["classical"]["days"])
+        experiment = config.resolve(table)
+    return execute(experiment, engine=engine, watcher=watcher)
 
 
 def show(run: Run, console: Console) -> None:
@@ -88,17 +94,39 @@ def show(run: Run, console: Console) -> None:
         console.print(table)
     lines = summary.summarise(run)
     bandit, classical = lines.iloc[0], lines.iloc[-1]
-    test = run.cells[0].classical
+    test, horizon = run.cells[0].classical, run.cells[0].task.max_days
     assert test is not None
+    ships = _percent(classical.correct) if horizon >= test.days else "cut by the horizon"
+    saved = f"saves {'at most ' * bool(bandit.undecided)}{bandit.conversions_saved:,.1f} conversions"
     console.print(
         f"The classical test takes {test.days:g} days ({test.visits:,.0f} visits). {bandit.agent.capitalize()} takes "
-        f"{bandit.mean_day:.0f} days on average: half of the tests end within {bandit.median_day:g}, 95 % within "
-        f"{bandit.q95_day:g}, and {_percent(bandit.longer)} take longer than the classical test. It ships the best arm "
-        f"in {_percent(bandit.correct)} of the tests (classical: {_percent(classical.correct)}) and saves "
-        f"{bandit.conversions_saved:,.1f} conversions."
+        f"{'at least ' * bool(bandit.undecided)}{bandit.mean_day:.0f} days on average: {_quantiles(bandit)}, "
+        f"and {_longer(bandit, test.days, horizon)}. It ships the best arm in {_percent(bandit.correct)} of the tests "
+        f"(classical: {ships}) and {saved}."
     )
     if bandit.undecided:
-        console.print(f"{_percent(bandit.undecided)} were undecided after {run.cells[0].task.max_days:g} days.")
+        console.print(
+            f"{_percent(bandit.undecided)} were undecided after {horizon:,g} days, the horizon, and were cut there."
+        )
+    if horizon < test.days:
+        console.print(
+            f"The horizon of {horizon:,g} days is too short for the classical test: {_percent(classical.undecided)} of "
+            f"its tests were cut there. Give --max-days at least {math.ceil(test.days)}, or leave it out."
+        )
+
+
+def _quantiles(row: Any) -> str:
+    """Within how many days half of the tests, and 95 % of them, end: as far as the horizon lets one see."""
+    half = "the median is at least" if summary.is_cut(row, 0.5) else "half of the tests end within"
+    most = "the 95 % quantile is at least" if summary.is_cut(row, 0.95) else "95 % within"
+    return f"{half} {row['median_day']:g}, {most} {row['q95_day']:g}"
+
+
+def _longer(row: Any, days: float, horizon: float) -> str:
+    """How many take longer than the classical test: all that were cut before its end may."""
+    if horizon < days and row.undecided:
+        return f"{_percent(row.undecided)} were cut before the classical test's end"
+    return f"{_percent(row.longer)} take longer than the classical test"
 
 
 def _percent(share: float) -> str:

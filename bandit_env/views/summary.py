@@ -1,6 +1,7 @@
 """One line per cell: how long, how right, at what cost, with confidence intervals."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,15 @@ def _savings(cell: Cell, days: NDArray[np.float64], regret: NDArray[np.float64])
         "worst_saved": float(saved.min()),
         "longer": float((days > cell.classical.days).mean()),
     }
+
+
+def is_cut(row: Mapping[Any, Any], share: float) -> bool:
+    """Whether a quantile of the stopping day, as NumPy interpolates it, rests on experiments that the horizon cut.
+
+    Those never stopped, so that the quantile is at least what is found. `row` is a line of the summary.
+    """
+    count = int(row["replications"])
+    return math.ceil(share * (count - 1) - 1e-9) >= count - round(row["undecided"] * count)
 
 
 def summarise_arms(cell: Cell) -> pd.DataFrame:

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from bandit_env import cli
+from bandit_env.desk import planning
+from bandit_env.engines.engine import InProcess
 from bandit_env.experiment import run
 from bandit_env.stats.power import sample_size
 
@@ -36,6 +38,33 @@ def test_more_arms_have_both_readings_of_the_article(capsys):
     )
     assert status == 0
     assert "until any variation beats the control" in said
+
+
+def test_the_horizon_is_the_classical_tests_where_that_takes_longer(capsys):
+    """1,043,718 visits by the formula of R's power.prop.test at a power of 95 %: at 100 a day, 10,438 days."""
+    status, said, _ = plan(capsys, "--rates", "0.02", "0.021", "--visits-per-day", "10000", "--replications", "40")
+    assert status == 0
+    assert "takes 105 days (1,043,718 visits)" in said
+    assert "horizon" not in said
+    run_of = planning.plan(
+        [0.02, 0.021], visits_per_day=100, updates_per_day=1, min_days=14, max_days=None, baseline=None, target=None,
+        replications=1, seed=0, engine=InProcess(),
+    )  # fmt: skip
+    assert run_of.cells[1].task.max_days == run_of.cells[1].episodes["stopping_day"][0] == 10438
+    assert run_of.cells[1].episodes["declared_arm"][0] >= 0
+
+
+def test_experiments_cut_by_the_horizon_are_said(capsys):
+    """A third of the tests is still undecided after 400 days, and the classical test could not end at all."""
+    status, said, _ = plan(
+        capsys, "--rates", "0.02", "0.021", "--visits-per-day", "100", "--replications", "100", "--max-days", "400"
+    )
+    assert status == 0
+    assert "Thompson takes at least" in said
+    assert "half of the tests end within 130, the 95 % quantile is at least 400" in said
+    assert "33.0 % were undecided after 400 days, the horizon, and were cut there" in said
+    assert "The horizon of 400 days is too short for the classical test: 100.0 % of its tests were cut there" in said
+    assert "(classical: cut by the horizon)" in said
 
 
 @pytest.mark.parametrize(
