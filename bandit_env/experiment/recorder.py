@@ -30,10 +30,15 @@ class Recorder:
     """The record of a batch of chunks played side by side."""
 
     def __init__(
-        self, plan: CellPlan, parts: Sequence[Part], played: Sequence[int], rates: NDArray[np.float64]
+        self,
+        plan: CellPlan,
+        parts: Sequence[Part],
+        played: Sequence[int],
+        rates: NDArray[np.float64],
+        prior: tuple[float, float],
     ) -> None:
         size, num_arms = rates.shape
-        self._plan, self._parts, self._rates = plan, parts, rates
+        self._plan, self._parts, self._rates, self._prior = plan, parts, rates, prior
         place = np.concatenate([np.arange(n) for n in played])
         kept = np.concatenate([np.arange(n) < part.replications for part, n in zip(parts, played)])
         chunk = np.repeat(np.arange(len(parts)), played)
@@ -117,7 +122,7 @@ class Recorder:
         rows = served[: np.searchsorted(served, self._valued)]
         if rows.size:
             asked = rows if self._updates else rows[:1]  # before the first update all are alike: nothing is known yet
-            values = potential_value_remaining(before["conversions"][asked], before["visits"][asked])
+            values = potential_value_remaining(before["conversions"][asked], before["visits"][asked], prior=self._prior)
             index = self._chunk[rows[0]]
             curves[index, CURVES.index("value_n")] = rows.size
             curves[index, CURVES.index("value_sum")] = values.mean() * rows.size

@@ -5,8 +5,9 @@ are joined in `episodes.parquet` and their curves, summed in chunk order, in `cu
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ CELL = "cell.json"
 EPISODES = "episodes.parquet"
 CURVES = "curves.parquet"
 TRACES = "traces.npz"
+UNIFORM = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Trace:
         day: days elapsed when each update began, shape (T,).
         weights: serving weights of each update, shape (T, K).
         visits, conversions: cumulative counts before each update, shape (T, K).
-        probability_best: P(best) given those counts, shape (T, K).
+        prior: (a, b) of the Beta prior of every rate that the agent holds; Beta(1, 1) where it does not say.
+        probability_best: P(best) given those counts and that prior, shape (T, K).
     """
 
     replication: int
@@ -55,10 +58,12 @@ class Trace:
     weights: NDArray[np.float32]
     visits: NDArray[np.float64]
     conversions: NDArray[np.float64]
+    prior: tuple[float, float] = UNIFORM
 
     @cached_property
     def probability_best(self) -> NDArray[np.float64]:  # noqa: D102 (see Attributes)
-        return weights_and_value_remaining(self.conversions, self.visits)[0]  # the kernel that agents use
+        # the kernel that agents use
+        return weights_and_value_remaining(self.conversions, self.visits, prior=self.prior)[0]
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,10 @@ class Cell:
     traces: list[Trace] = field(default_factory=list)
     directory: Path | None = None
     rows: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        prior = prior_of(self.parameters["agent"].get("prior"))
+        object.__setattr__(self, "traces", [replace(trace, prior=prior) for trace in self.traces])
 
     @property
     def episodes(self) -> pd.DataFrame:
@@ -208,6 +217,15 @@ def read_cell(folder: Path) -> Cell:
         traces=_read_traces(folder / TRACES),
         directory=folder,
     )
+
+
+def prior_of(value: Any) -> tuple[float, float]:
+    """An agent's `prior` as (a, b): Beta(1, 1), which agents begin with, where it has none or means something else."""
+    try:
+        a, b = map(float, value)
+    except (TypeError, ValueError):
+        return UNIFORM
+    return (a, b) if 0 < a < math.inf and 0 < b < math.inf else UNIFORM
 
 
 TRACE_FIELDS = ("day", "weights", "visits", "conversions")

@@ -16,6 +16,7 @@ from bandit_env.errors import AgentError
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
 from bandit_env.experiment.recorder import Recorder
+from bandit_env.experiment.results import prior_of
 
 WORLD, AGENT = 0, 1  # streams of a chunk; the world's does not depend on the agent, so comparisons are paired
 
@@ -43,7 +44,7 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
     )
     observation, info = world.reset(seed=seeds.tolist())
     _reset(plan, agent, len(seeds), np.random.default_rng(_stream(plan, parts[0], AGENT)))
-    record = Recorder(plan, parts, played, info["rates"])
+    record = Recorder(plan, parts, played, info["rates"], prior_of(getattr(agent, "prior", None)))
     actions = np.zeros(cast(tuple[int, ...], world.action_space.shape), dtype=np.float32)
     running = np.arange(len(seeds))
     while running.size:

@@ -315,7 +315,7 @@ def _with_decision(cell: Cell, trace: Trace) -> tuple[NDArray[np.float64], NDArr
     if np.allclose(weights, trace.probability_best, atol=1e-3):
         arms = range(cell.task.num_arms)
         conversions, visits = (np.array([row[f"{name}_{arm}"] for arm in arms]) for name in ("conversions", "visits"))
-        last = weights_and_value_remaining(conversions, visits)[0]  # the kernel that agents use
+        last = weights_and_value_remaining(conversions, visits, prior=trace.prior)[0]  # the kernel that agents use
     else:
         last = weights[-1]
     time = np.append(trace.day, row["stopping_day"]) * factor

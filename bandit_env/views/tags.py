@@ -42,7 +42,7 @@ CURVE_TAGS = (
         "relative rate",
         "mean over those running, of the first 200 replications, from the first day that may stop, of the potential "
         "value remaining as the day began: the posterior's 95 % quantile of (best rate - champion's rate) / champion's "
-        "rate; on a grid of days",
+        "rate, under the agent's prior (Beta(1, 1) where it has none); on a grid of days",
     ),
 )
 TRACE_TAGS = (
@@ -50,7 +50,7 @@ TRACE_TAGS = (
     Tag(
         "trace/<replication>/probability_best/arm_<k>",
         "probability",
-        "P(arm k is best) given all data as the day began",
+        "P(arm k is best) given all data as the day began, under the agent's prior (Beta(1, 1) where it has none)",
     ),
 )
 FINAL_TAGS = (  # in the order of the hparams page, which shows the first five until asked for more

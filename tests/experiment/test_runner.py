@@ -11,7 +11,8 @@ import bandit_env  # noqa: F401
 from bandit_env.experiment import run
 from bandit_env.experiment.chunk import CHUNK_SIZE
 from bandit_env.experiment.recorder import value_grid
-from bandit_env.stats.posterior import potential_value_remaining
+from bandit_env.experiment.results import UNIFORM, prior_of, read
+from bandit_env.stats.posterior import potential_value_remaining, probability_best
 from bandit_env.world.action import decode_action, encode_action
 from bandit_env.world.task import Task
 
@@ -190,3 +191,29 @@ def test_an_experiment_may_end_before_any_visit():
     assert len(cell.curves) == 0
     assert cell.episodes[["stopping_day", "visits", "regret"]].to_numpy().sum() == 0
     assert cell.episodes["correct"].all()
+
+
+def test_what_is_shown_of_the_posterior_is_under_the_agents_prior(tmp_path):
+    """Thompson's weights are P(best), so under a prior of its own they are the trace's only if that prior is used."""
+    agent = {"name": "thompson", "prior": [40, 960]}
+    played = run({"rates": [0.04, 0.05], "max_days": 20}, [agent], 3, seed=1, executor=1, out=tmp_path / "run")
+    for found in (played, read(tmp_path / "run")):
+        trace = found.cells[0].traces[0]
+        np.testing.assert_allclose(trace.probability_best, trace.weights, atol=1e-6)
+        assert np.abs(probability_best(trace.conversions, trace.visits) - trace.weights).max() > 0.05
+    curves = played.cells[0].curves
+    assert curves["value_n"].tolist() == [0] * 14 + [3] * 6  # from `min_days`, 14, on
+    rows = curves.iloc[14]
+    alone = run({"rates": [0.04, 0.05], "max_days": 20}, [agent], 3, seed=1, executor=1, traces=3).cells[0]
+    before = [(t.conversions[14], t.visits[14]) for t in alone.traces]
+    values = [potential_value_remaining(*counts, prior=(40, 960)) for counts in before]
+    assert rows["value_n"] == 3
+    assert rows["value_sum"] == pytest.approx(sum(values))
+
+
+def test_what_is_no_prior_is_the_uniform_one():
+    assert [prior_of(value) for value in (None, "x", [4], [0, 1], [4, 96], [[4, 96], [1, 1]])] == [
+        *[UNIFORM] * 4,
+        (4.0, 96.0),
+        UNIFORM,
+    ]
