@@ -125,7 +125,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `visits_per_day` | 100 | visits |
     | `updates_per_day` | 1 | steps in a day |
     | `max_days` | 1000 | the horizon, in days |
-    | `min_days` | 14 | no stop before this day |
+    | `min_days` | None | no stop before this day; None stands for 14, or `max_days` where that is less |
     | `split` | "multinomial" | or "proportional": whole numbers nearest to the weights, by largest remainder |
     | `reward` | "conversions" | or "regret" |
     | `cost_per_day` | 0 | charged while the experiment runs |
@@ -150,7 +150,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
         visits_per_day: int = 100,
         updates_per_day: int = 1,
         max_days: int = 1000,
-        min_days: float = 14,
+        min_days: float | None = None,
         split: str = "multinomial",
         reward: str = "conversions",
         cost_per_day: float = 0.0,
@@ -179,7 +179,7 @@ class DailyTrafficVectorEnv(BatchEnv):
         visits_per_day: int = 100,
         updates_per_day: int = 1,
         max_days: int = 1000,
-        min_days: float = 14,
+        min_days: float | None = None,
         split: str = "multinomial",
         reward: str = "conversions",
         cost_per_day: float = 0.0,

@@ -16,6 +16,7 @@ MAX_PRIOR = 1e12  # SciPy's quantile function of Beta(a, b) is exact up to here,
 SPLITS = ("multinomial", "proportional")
 REWARDS = ("conversions", "regret")
 DEFAULT_RATES = (0.04, 0.05)
+DEFAULT_MIN_DAYS = 14
 
 Rates = Sequence[float] | NDArray[np.float64]
 Prior = Sequence[float] | Sequence[Sequence[float]]
@@ -37,7 +38,7 @@ class Scenario:
         updates_per_day: environment steps in one day. Update u of a day (from 0) serves
             floor((u + 1) v / U) - floor(u v / U) visits, so that every day serves exactly v.
         max_days: the horizon, in days.
-        min_days: no experiment may stop before this day.
+        min_days: no experiment may stop before this day; None stands for 14, or max_days where that is less.
         split: "multinomial" sends each visit to an arm at random with the serving weights; "proportional" sends the
             nearest whole numbers (largest remainder; ties to the arm with the fewest visits so far, then the lowest).
         reward: "conversions", or "regret" for minus the pseudo-regret.
@@ -53,7 +54,7 @@ class Scenario:
     visits_per_day: int = 100
     updates_per_day: int = 1
     max_days: int = 1000
-    min_days: float = 14
+    min_days: float | None = None
     split: str = "multinomial"
     reward: str = "conversions"
     cost_per_day: float = 0.0
@@ -73,11 +74,11 @@ class Scenario:
             )
         if self.updates_per_day > 10**6:
             raise ValueError(f"updates_per_day is {self.updates_per_day:,}; expected at most 1,000,000")
-        self._set("min_days", _number("min_days", self.min_days))
-        if not 0 <= self.min_days <= self.max_days:
-            raise ValueError(
-                f"min_days is {self.min_days:g}; expected at least 0 and at most max_days, {self.max_days}"
-            )
+        given = min(DEFAULT_MIN_DAYS, self.max_days) if self.min_days is None else self.min_days
+        min_days = _number("min_days", given)
+        if not 0 <= min_days <= self.max_days:
+            raise ValueError(f"min_days is {min_days:g}; expected at least 0 and at most max_days, {self.max_days}")
+        self._set("min_days", min_days)
         self._set("cost_per_day", _number("cost_per_day", self.cost_per_day))
         one_of("split", self.split, SPLITS)
         one_of("reward", self.reward, REWARDS)
@@ -86,15 +87,27 @@ class Scenario:
     def task(self) -> Task:
         """What an agent may know of this scenario."""
         assert self.num_arms is not None
+        assert self.min_days is not None
         return Task(self.num_arms, self.visits_per_day, self.updates_per_day, self.min_days, self.max_days)
 
     @property
     def min_updates(self) -> int:
         """The updates after which an experiment may stop: the first t with t / updates_per_day >= min_days."""
-        updates = int(self.min_days * self.updates_per_day)
-        while updates / self.updates_per_day < self.min_days:
+        min_days = self.task.min_days
+        updates = int(min_days * self.updates_per_day)
+        while updates / self.updates_per_day < min_days:
             updates += 1
         return updates
+
+    @property
+    def equal_base_rates(self) -> bool:
+        """Whether all arms are given the same rate; False where rates are drawn."""
+        return self.rates is not None and len(set(self.rates)) == 1
+
+    @property
+    def equal_arms(self) -> bool:
+        """Whether no arm can be better: all rates equal, by construction, on every day on which the arms are there."""
+        return self.equal_base_rates
 
     def arguments(self) -> dict[str, Any]:
         """The scenario as keyword arguments of the environments, fit for JSON; what is None is left out."""

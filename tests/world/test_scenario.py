@@ -18,6 +18,18 @@ def test_default_is_the_article():
     assert scenario.task == Task(num_arms=2, visits_per_day=100, updates_per_day=1, min_days=14, max_days=1000)
 
 
+def test_the_least_duration_that_nobody_set_is_two_weeks_or_the_horizon():
+    assert (Scenario().min_days, Scenario(max_days=10).min_days, Scenario(max_days=20).min_days) == (14, 10, 14)
+
+
+def test_arms_are_equal_where_their_rates_are():
+    assert Scenario(rates=[0.1, 0.1]).equal_arms
+    assert Scenario(rates=[0.1, 0.1]).equal_base_rates
+    assert not Scenario(rates=[0.1, 0.2]).equal_arms
+    assert not Scenario(rates=[0.1, 0.2]).equal_base_rates
+    assert not Scenario(prior=[1, 1], num_arms=2).equal_arms
+
+
 def test_one_prior_for_all_arms_or_one_for_each():
     assert Scenario(prior=[4, 96], num_arms=3).prior == ((4, 96),) * 3
     assert Scenario(prior=[[1, 1], [2, 8]]).prior == ((1, 1), (2, 8))
@@ -97,7 +109,7 @@ def test_min_updates_is_the_first_update_on_or_after_min_days(min_days, updates_
         ({"max_days": -5}, "max_days is -5; expected a whole number of at least 1"),
         ({"max_days": 1.5}, "max_days is 1.5; expected a whole number"),
         ({"min_days": -1}, "min_days is -1; expected at least 0 and at most max_days, 1000"),
-        ({"max_days": 10}, "min_days is 14; expected at least 0 and at most max_days, 10"),
+        ({"max_days": 10, "min_days": 14}, "min_days is 14; expected at least 0 and at most max_days, 10"),
         ({"min_days": float("nan")}, "min_days is nan; expected a finite number"),
         ({"cost_per_day": float("inf")}, "cost_per_day is inf; expected a finite number"),
         ({"cost_per_day": None}, "cost_per_day is None; expected a finite number"),
