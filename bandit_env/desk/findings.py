@@ -1,0 +1,23 @@
+"""What is found on the way and said in words."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something about the data that bites.
+
+    Attributes:
+        check: which check it is, such as "sample ratio".
+        message: what was found, in a sentence or two.
+        p_value: where the check is a test.
+    """
+
+    check: str
+    message: str
+    p_value: float | None = None
+
+    def to_dict(self) -> dict[str, str | float]:
+        """As JSON holds it."""
+        said: dict[str, str | float] = {"check": self.check, "message": self.message}
+        return said if self.p_value is None else said | {"p_value": self.p_value}
