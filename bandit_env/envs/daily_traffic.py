@@ -55,6 +55,7 @@ class DailyTraffic(World):
             "correct": (declared >= 0) & (self.rates[rows, declared] == self.best_rate[rows]),
             "stopping_day": self.updates[rows] / self.scenario.updates_per_day,
             "regret_after": self.regret_after[rows],
+            "loss_after": self.loss_after[rows],
         }
 
 
@@ -108,7 +109,9 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     - on a step: `regret`, the update's pseudo-regret sum_k visits_k (best rate - rate_k) in conversions, from the true
       rates; `served`, the update's visits;
     - at the end besides: `declared_arm` (-1: undecided), `correct` (the declared arm's rate equals the best rate),
-      `stopping_day` (days served), `regret_after` (the regret from the stop to the horizon; 0 if undecided).
+      `stopping_day` (days served), `regret_after` (the regret from the stop to the horizon; 0 if undecided),
+      `loss_after` (what the shipped arm loses from the stop to day `loss_days`, visits times best rate minus its rate;
+      the undecided ship the arm with the largest observed rate, the lowest index on ties).
 
     ## Arguments
     ```python
@@ -129,6 +132,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `split` | "multinomial" | or "proportional": whole numbers nearest to the weights, by largest remainder |
     | `reward` | "conversions" | or "regret" |
     | `cost_per_day` | 0 | charged while the experiment runs |
+    | `loss_days` | None | the day up to which `loss_after` counts; None stands for `max_days` |
     | `render_mode` | None | "ansi" or "human" |
 
     `bandit_env.world.scenario.Scenario` says what is allowed.
@@ -154,11 +158,13 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
         split: str = "multinomial",
         reward: str = "conversions",
         cost_per_day: float = 0.0,
+        loss_days: int | None = None,
         render_mode: str | None = None,
     ) -> None:
         scenario = Scenario(
-            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day
-        )
+            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
+            loss_days,
+        )  # fmt: skip
         super().__init__(DailyTraffic(scenario, 1), render_mode)
 
 
@@ -183,11 +189,13 @@ class DailyTrafficVectorEnv(BatchEnv):
         split: str = "multinomial",
         reward: str = "conversions",
         cost_per_day: float = 0.0,
+        loss_days: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
         scenario = Scenario(
-            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day
-        )
+            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
+            loss_days,
+        )  # fmt: skip
         world = DailyTraffic(scenario, whole_number("num_envs", num_envs, 1))
         super().__init__(world, autoreset_mode, render_mode)

@@ -32,6 +32,7 @@ ROWS = {
     "conversions": np.int64,
     "regret": np.float64,
     "regret_after": np.float64,
+    "loss": np.float64,
     "best_rate": np.float64,
 }
 """Columns of the per-episode rows, and their types; `rate_k`, `visits_k`, `conversions_k` of each arm k follow."""

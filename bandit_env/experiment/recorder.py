@@ -92,6 +92,7 @@ class Recorder:
         """Write down the rows of the experiments that have just ended."""
         for name in ("stopping_day", "declared_arm", "correct", "regret_after"):
             self._rows[name][ended] = info[name][ended]
+        self._rows["loss"][ended] = self._regret[ended] + info["loss_after"][ended]
         self._rows["claimed_winner"][ended] = claims
         for name, counts in self._counts.items():
             counts[ended] = after[name][ended]

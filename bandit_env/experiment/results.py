@@ -197,7 +197,7 @@ def read_config(directory: Path) -> dict[str, Any]:
     return dict(config)
 
 
-FORMAT = 1  # of the folder; raised when an older one can no longer be read
+FORMAT = 2  # of the folder; raised when an older one can no longer be read
 
 
 def read_cell(folder: Path) -> Cell:

@@ -43,6 +43,7 @@ class Scenario:
             nearest whole numbers (largest remainder; ties to the arm with the fewest visits so far, then the lowest).
         reward: "conversions", or "regret" for minus the pseudo-regret.
         cost_per_day: charged to the reward for every day that the experiment runs.
+        loss_days: the day up to which what the shipped arm loses is counted, at least max_days; None stands for it.
 
     Raises:
         ValueError: a value that cannot be; names the argument, what came and what was expected.
@@ -58,6 +59,7 @@ class Scenario:
     split: str = "multinomial"
     reward: str = "conversions"
     cost_per_day: float = 0.0
+    loss_days: int | None = None
 
     def __post_init__(self) -> None:
         if self.num_arms is not None:
@@ -67,11 +69,16 @@ class Scenario:
         self._check_rates()
         for name in ("visits_per_day", "updates_per_day", "max_days"):
             self._set(name, whole_number(name, getattr(self, name), 1))
-        if self.visits_per_day * self.max_days > MAX_COUNT:
-            raise ValueError(
-                f"visits_per_day * max_days is {self.visits_per_day * self.max_days:,}; expected at most 2**53, "
-                "beyond which float64 does not hold every count"
-            )
+        loss_days = whole_number("loss_days", self.max_days if self.loss_days is None else self.loss_days, 1)
+        self._set("loss_days", loss_days)
+        for name in ("max_days", "loss_days"):
+            if (visits := self.visits_per_day * getattr(self, name)) > MAX_COUNT:
+                raise ValueError(
+                    f"visits_per_day * {name} is {visits:,}; expected at most 2**53, beyond which float64 does not "
+                    "hold every count"
+                )
+        if loss_days < self.max_days:
+            raise ValueError(f"loss_days is {self.loss_days}; expected at least max_days, {self.max_days}")
         if self.updates_per_day > 10**6:
             raise ValueError(f"updates_per_day is {self.updates_per_day:,}; expected at most 1,000,000")
         given = min(DEFAULT_MIN_DAYS, self.max_days) if self.min_days is None else self.min_days

@@ -53,7 +53,8 @@ class Simulation:
         self.best_rate: Floats = np.zeros(n)
         self.ended: Bools = np.ones(n, np.bool_)  # a row runs from `begin` to its end
         self.declared: Ints = np.full(n, -1, np.int64)  # of ended rows
-        self.regret_after: Floats = np.zeros(n)  # of ended rows
+        self.regret_after: Floats = np.zeros(n)  # of ended rows: what the declared arm loses from the stop to max_days
+        self.loss_after: Floats = np.zeros(n)  # the same to loss_days, where the undecided ship the leader
         self.streams: Streams = np.zeros((n, 4), np.uint64)  # all zero: never seeded
         self._running: Rows = np.zeros(n, np.int64)  # the first _num_running are the rows that run, increasing
         self._num_running = 0
@@ -64,9 +65,11 @@ class Simulation:
         # None where traffic is split at random: then Numba leaves the other way out, and compiles a tenth less
         self._remainders = np.zeros(k) if scenario.split == "proportional" else None
         v, u = scenario.visits_per_day, scenario.updates_per_day
+        assert scenario.loss_days is not None
         self._traffic: Ints = np.array([(i + 1) * v // u - i * v // u for i in range(u)], np.int64)
         self._plan: Plan = (
             float(v * scenario.max_days),
+            float(v * scenario.loss_days),
             scenario.task.max_updates,
             scenario.min_updates,
             scenario.reward == "regret",
@@ -87,7 +90,7 @@ class Simulation:
             rates = self._draw_rates(rows)
         self.rates[rows] = rates
         self.best_rate[rows] = self.rates[rows].max(axis=1)
-        for array in (self.visits, self.conversions, self.updates, self.regret_after):
+        for array in (self.visits, self.conversions, self.updates, self.regret_after, self.loss_after):
             array[rows] = 0
         self.declared[rows] = -1
         self.ended[rows] = False
@@ -108,6 +111,7 @@ class Simulation:
         still, ended = _step(
             actions, self._running, self._num_running, self._plan, self._traffic, self.streams, self.rates,
             self.best_rate, self.visits, self.conversions, self.updates, self.ended, self.declared, self.regret_after,
+            self.loss_after,
             self._just_ended, self._scores, self._scratch, self._counts, self._remainders, *outcome[:3],
         )  # fmt: skip
         if still < 0:
@@ -150,14 +154,15 @@ class Simulation:
         return rates
 
 
-Plan = tuple[float, int, int, bool, float]  # as in Simulation.__init__
+Plan = tuple[float, float, int, int, bool, float]  # as in Simulation.__init__
 
 
 @compiled
 def _step(
     actions: NDArray[np.float32], running: Rows, num_running: int, plan: Plan, traffic: Ints, streams: Streams,
     rates: Floats, best_rate: Floats, visits: Floats, conversions: Floats, updates: Ints, ended: Bools, declared: Ints,
-    regret_after: Floats, just_ended: Rows, scores: Floats, scratch: Floats, counts: Ints, remainders: Floats | None,
+    regret_after: Floats,
+    loss_after: Floats, just_ended: Rows, scores: Floats, scratch: Floats, counts: Ints, remainders: Floats | None,
     reward: Floats, regret: Floats, served: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """The daily-traffic step of the running rows.
@@ -167,8 +172,7 @@ def _step(
     for j in range(num_running):
         if not _row_is_valid(actions, running[j]):
             return -1, 0
-    total_visits, max_updates, min_updates, regret_reward, cost = plan
-    num_arms = rates.shape[1]
+    total_visits, loss_visits, max_updates, min_updates, regret_reward, cost = plan
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
@@ -177,10 +181,13 @@ def _step(
             ended[i] = True
             just_ended[num_ended] = i
             num_ended += 1
+            served_so_far = 0.0
+            for k in range(visits.shape[1]):
+                served_so_far += visits[i, k]
+            shipped = arm if stop else _leader(visits, conversions, i)
+            loss_after[i] = (loss_visits - served_so_far) * (best_rate[i] - rates[i, shipped])
             if stop:
-                left = total_visits
-                for k in range(num_arms):
-                    left -= visits[i, k]
+                left = total_visits - served_so_far
                 declared[i] = arm
                 regret_after[i] = left * (best_rate[i] - rates[i, arm])
                 reward[i] = -regret_after[i] if regret_reward else left * rates[i, arm]
@@ -208,7 +215,7 @@ def _pull(
     for j in range(num_running):
         if not 0 <= arms[running[j]] < rates.shape[1]:
             return -1, 0
-    _, max_updates, _, regret_reward, _ = plan
+    _, _, max_updates, _, regret_reward, _ = plan
     counts = np.zeros(rates.shape[1], np.int64)
     still = num_ended = 0
     for j in range(num_running):
@@ -226,6 +233,17 @@ def _pull(
             running[still] = i
             still += 1
     return still, num_ended
+
+
+@internal
+def _leader(visits: Floats, conversions: Floats, row: int) -> int:
+    """The arm with the largest observed rate, 0 where it has no visits; the lowest index on ties."""
+    leader, most = 0, -1.0
+    for k in range(visits.shape[1]):
+        rate = conversions[row, k] / visits[row, k] if visits[row, k] > 0 else 0.0
+        if rate > most:
+            leader, most = k, rate
+    return leader
 
 
 @inlined

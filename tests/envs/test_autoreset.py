@@ -46,6 +46,7 @@ def end(mask, arm, correct, day, after=0.0):
         correct=mask & correct,
         stopping_day=mask * float(day),
         regret_after=mask * after,
+        loss_after=mask * after,
     )
 
 

@@ -56,6 +56,7 @@ def test_rows_are_those_of_single_environments(cell, by_hand):
     assert rows["replication"].tolist() == list(range(REPLICATIONS))
     for name in ("stopping_day", "declared_arm", "correct", "regret_after"):
         assert rows[name].tolist() == [played["info"][name] for played in by_hand], name
+    assert rows["loss"].tolist() == [row + p["info"]["loss_after"] for row, p in zip(rows["regret"], by_hand)]
     assert rows["regret"].to_numpy() == pytest.approx([played["regret"] for played in by_hand], rel=1e-12)
     for arm in range(3):
         assert rows[f"visits_{arm}"].tolist() == [played["final"]["visits"][arm] for played in by_hand]

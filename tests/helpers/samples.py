@@ -49,6 +49,7 @@ def cell(
             "conversions": conversions.sum(axis=(1, 2)).astype(int),
             "regret": regret.sum(axis=1),
             "regret_after": 0.0,
+            "loss": 0.0,
             "best_rate": max(rates),
         }
     )

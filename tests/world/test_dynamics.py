@@ -242,7 +242,8 @@ def test_declaring_earns_what_the_arm_will_earn_and_running_costs():
     assert reward == 0.25 * 8 * 8  # 8 days of 8 visits; no cost after the stop
     assert obs["conversions"].sum() == conversions
     assert info == {
-        "regret": 0, "served": 0, "declared_arm": 0, "correct": False, "stopping_day": 2, "regret_after": 16.0
+        "regret": 0, "served": 0, "declared_arm": 0, "correct": False, "stopping_day": 2, "regret_after": 16.0,
+        "loss_after": 16.0,
     }  # fmt: skip
 
 
@@ -269,6 +270,32 @@ def test_the_last_decision_comes_after_the_last_day(declared, correct):
     assert (terminated, truncated, reward) == (True, False, 0)
     assert (info["declared_arm"], info["correct"], info["stopping_day"]) == (declared, correct, 3)
     assert (info["regret_after"], info["served"], obs["visits"].sum()) == (0, 0, 300)
+
+
+@pytest.mark.parametrize("declared", [0, 1, 2])
+def test_what_the_shipped_arm_loses_is_counted_to_loss_days(declared):
+    """10 visits a day, stopped on day 2: 10 days are left to the horizon, 18 to `loss_days`."""
+    env = DailyTrafficEnv(rates=[0.25, 0.625, 0.0625], visits_per_day=10, max_days=12, min_days=2, loss_days=20)
+    env.reset(seed=0)
+    for _ in range(2):
+        env.step(encode_action([1, 1, 1]))
+    *_, info = env.step(encode_action([1, 1, 1], declared))
+    gap = [0.375, 0, 0.5625][declared]
+    assert (info["regret_after"], info["loss_after"]) == (10 * 10 * gap, 18 * 10 * gap)
+
+
+@pytest.mark.parametrize(
+    ("rates", "weights", "leader"), [([0, 1], [1, 0], 0), ([1, 0], [1, 1], 0), ([0, 1], [1, 1], 1)]
+)
+def test_the_undecided_ship_the_arm_with_the_largest_observed_rate(rates, weights, leader):
+    """An arm without visits counts as 0; the lowest index on ties."""
+    env = DailyTrafficEnv(rates=rates, visits_per_day=10, max_days=3, min_days=2, loss_days=5)
+    env.reset(seed=1)
+    for _ in range(3):
+        env.step(encode_action(weights))
+    *_, info = env.step(encode_action(weights))
+    assert (info["declared_arm"], info["regret_after"]) == (-1, 0)
+    assert info["loss_after"] == 2 * 10 * (1 - rates[leader])
 
 
 def test_an_undecided_episode_after_a_decided_one():

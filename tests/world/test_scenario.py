@@ -15,6 +15,7 @@ from bandit_env.world.task import Task
 def test_default_is_the_article():
     scenario = Scenario()
     assert scenario.rates == (0.04, 0.05)
+    assert scenario.loss_days == 1000
     assert scenario.task == Task(num_arms=2, visits_per_day=100, updates_per_day=1, min_days=14, max_days=1000)
 
 
@@ -108,6 +109,9 @@ def test_min_updates_is_the_first_update_on_or_after_min_days(min_days, updates_
         ({"updates_per_day": 10**7}, "updates_per_day is 10,000,000; expected at most"),
         ({"max_days": -5}, "max_days is -5; expected a whole number of at least 1"),
         ({"max_days": 1.5}, "max_days is 1.5; expected a whole number"),
+        ({"loss_days": 999}, "loss_days is 999; expected at least max_days, 1000"),
+        ({"loss_days": 2.5}, "loss_days is 2.5; expected a whole number"),
+        ({"loss_days": 10**15}, r"visits_per_day \* loss_days is 100,000,000,000,000,000; expected at most 2\*\*53"),
         ({"min_days": -1}, "min_days is -1; expected at least 0 and at most max_days, 1000"),
         ({"max_days": 10, "min_days": 14}, "min_days is 14; expected at least 0 and at most max_days, 10"),
         ({"min_days": float("nan")}, "min_days is nan; expected a finite number"),
