@@ -13,20 +13,29 @@ MOST_LINES, MOST_MODULES = 2000, 12  # of a room: one folder's own files, `__ini
 GROUND = ("bandit_env.errors", "bandit_env.plugins", "bandit_env.compilation")
 FLOORS = {  # what each may import besides itself and the ground
     "bandit_env/stats": (),
+    "bandit_env/tables": ("bandit_env.stats",),
     "bandit_env/world": ("bandit_env.stats",),
     "bandit_env/envs": ("bandit_env.stats", "bandit_env.world"),
     "bandit_env/rl": ("bandit_env.stats", "bandit_env.world", "bandit_env.envs"),
     "bandit_env/engines": (),
-    "bandit_env/experiment": ("bandit_env.stats", "bandit_env.world", "bandit_env.envs", "bandit_env.engines"),
+    "bandit_env/experiment": (
+        "bandit_env.stats",
+        "bandit_env.tables",
+        "bandit_env.world",
+        "bandit_env.envs",
+        "bandit_env.engines",
+    ),
     "bandit_env/views": ("bandit_env.stats", "bandit_env.world", "bandit_env.experiment"),
     "bandit_env/desk": (
         "bandit_env.stats",
+        "bandit_env.tables",
         "bandit_env.world",
         "bandit_env.engines",
         "bandit_env.experiment",
         "bandit_env.views",
     ),
     "bandit_env/commands": (
+        "bandit_env.tables",
         "bandit_env.world",
         "bandit_env.engines",
         "bandit_env.experiment",

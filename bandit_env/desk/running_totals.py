@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bandit_env.desk.cells import Floats, TableError
 from bandit_env.desk.findings import Check
+from bandit_env.tables.cells import Floats, TableError
 
 FEW_FALLS = 0.1  # of the steps: a correction in running totals rather than daily counts
 ENOUGH_STEPS = 12  # never falling by chance: about 2^-12

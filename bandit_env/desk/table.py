@@ -4,9 +4,6 @@ Columns: `arm`, `visits`, `conversions`; with `day` (whole numbers) or `date` a 
 arm, the totals; optionally `weight`, the share of the day's traffic that the arm was to be served.
 """
 
-import csv
-import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit_env import plugins
-from bandit_env.desk import cells, running_totals
-from bandit_env.desk.cells import Column, Floats, TableError
+from bandit_env.desk import running_totals
 from bandit_env.desk.findings import Check
+from bandit_env.tables import cells
+from bandit_env.tables import source as sources
+from bandit_env.tables.cells import Column, Floats, TableError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN = ("arm", "visits", "conversions", "day", "date", "weight")
 NEEDED = ("arm", "visits", "conversions")
-DELIMITERS = (",", ";", "\t", "|")
 WEIGHT_SLACK = 0.02  # by which rounded weights of a day may miss 1 (or 100)
 
 
@@ -90,114 +88,14 @@ def read(
     Raises:
         TableError: a table that cannot be read; names the row as a person counts it (a CSV's heading is row 1).
     """
-    found, delimiter = _columns(source)
-    if not found or not len(next(iter(found.values())).values):
-        raise TableError(f"{_where(source)}the table is empty; expected a heading and at least two rows")
+    found, delimiter = sources.columns(source)
+    if isinstance(source, Mapping) and not any(name.strip().casefold() in ("arm", "day", "date") for name in found):
+        visits = next(iter(found.values()))
+        found["arm"] = Column("arm", np.array([f"arm {k}" for k in range(len(visits.rows))], object), visits.rows)
     try:
-        return _counts(_choose(found, dict(columns or {})), delimiter, control, cumulative)
+        return _counts(sources.choose(found, columns or {}, KNOWN, NEEDED), delimiter, control, cumulative)
     except TableError as error:
-        raise TableError(f"{_where(source)}{error}") from error
-
-
-def _where(source: object) -> str:
-    return f"{source}: " if isinstance(source, str | Path) else ""
-
-
-def _columns(source: Any) -> tuple[dict[str, Column], str | None]:
-    """All columns of a table by their names, and the delimiter of a CSV file."""
-    if isinstance(source, str | Path):
-        path = Path(source)
-        try:
-            if path.suffix.lower() in (".parquet", ".pq"):
-                import pandas as pd
-
-                return _from_frame(pd.read_parquet(path)), None
-            return _from_csv(path.read_bytes(), path)
-        except FileNotFoundError:
-            raise TableError(f"{path}: no such file") from None
-        except (OSError, ImportError, csv.Error) as error:
-            raise TableError(f"{path}: cannot be read ({error})") from error
-        except ValueError as error:
-            raise error if isinstance(error, TableError) else TableError(f"{path}: cannot be read ({error})") from error
-    if isinstance(source, Mapping):
-        return _from_mapping(source), None
-    if hasattr(source, "columns") and hasattr(source, "iloc"):
-        return _from_frame(source), None
-    raise TableError(f"the table is a {type(source).__name__}; expected a file, a data frame or a mapping of columns")
-
-
-def _from_frame(frame: "pd.DataFrame") -> dict[str, Column]:
-    rows = np.arange(1, len(frame) + 1)
-    return {
-        str(name): Column(str(name), frame[name].astype(object).where(frame[name].notna(), None).to_numpy(), rows)
-        for name in frame.columns
-    }
-
-
-def _from_mapping(table: Mapping[str, Any]) -> dict[str, Column]:
-    values = {str(name): np.array(list(column), dtype=object) for name, column in table.items()}
-    lengths = {name: len(column) for name, column in values.items()}
-    if len(set(lengths.values())) > 1:
-        raise TableError(f"columns have {lengths} entries; expected as many in each")
-    count = next(iter(lengths.values()), 0)
-    if not any(name.strip().casefold() in ("arm", "day", "date") for name in values):
-        values["arm"] = np.array([f"arm {index}" for index in range(count)], dtype=object)
-    return {name: Column(name, column, np.arange(1, count + 1)) for name, column in values.items()}
-
-
-def _from_csv(content: bytes, path: Path) -> tuple[dict[str, Column], str]:
-    text = _decode(content).replace("\r\n", "\n").replace("\r", "\n")
-    first = text.partition("\n")[0]
-    if told := re.fullmatch(r'"?sep=(.)"?', first.strip(" ")):  # a spreadsheet's own mark, which it does not count
-        text = text.partition("\n")[2]
-        delimiter = told[1]
-    else:
-        heading = re.sub(r'"[^"]*"', "", next((line for line in text.split("\n") if line.strip()), ""))
-        delimiter = max(DELIMITERS, key=heading.count)
-    lines = [(number, line) for number, line in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)]
-    lines = [(number, line) for number, line in lines if any(cell.strip() for cell in line)]
-    if not lines:
-        return {}, delimiter
-    names = [name.strip() for name in lines[0][1]]
-    body = lines[1:]
-    for number, line in body:
-        if len(line) > len(names) and any(cell.strip() for cell in line[len(names) :]):
-            raise TableError(f"{path}: row {number} has {len(line)} cells; the heading has {len(names)}")
-    rows = np.array([number for number, _ in body], dtype=np.int64)
-    found: dict[str, Column] = {}
-    for place, name in enumerate(names):
-        if name in found and name.casefold() in KNOWN:
-            raise TableError(f"{path}: the heading has {name!r} twice")
-        cells_ = [line[place] if place < len(line) else "" for _, line in body]
-        found[name] = Column(name, np.array(cells_, dtype=object), rows)
-    return found, delimiter
-
-
-def _decode(content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:  # an older spreadsheet's
-        return content.decode("cp1252", errors="replace")
-
-
-def _choose(found: dict[str, Column], columns: dict[str, str]) -> dict[str, Column]:
-    """The columns that matter, under our names."""
-    for name in columns:
-        if name not in KNOWN:
-            raise TableError(f"columns: unknown name {name!r}{plugins.suggest(name, KNOWN)}")
-    folded = {name.strip().casefold(): name for name in reversed(found)}
-    chosen = {}
-    for name in KNOWN:
-        wanted = columns.get(name, name)
-        actual = wanted if wanted in found else folded.get(wanted.strip().casefold())
-        if actual is not None and (name in columns or actual not in columns.values()):
-            chosen[name] = Column(name, found[actual].values, found[actual].rows)
-        elif name in columns or name in NEEDED:
-            hint = plugins.suggest(wanted, found)
-            raise TableError(f"there is no column {wanted!r}{hint}; --columns {name}=NAME says what it is called")
-    return chosen
+        raise TableError(f"{sources.where(source)}{error}") from error
 
 
 def _counts(chosen: dict[str, Column], delimiter: str | None, control: str | None, cumulative: bool) -> Counts:

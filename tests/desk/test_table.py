@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bandit_env.desk.cells import TableError
 from bandit_env.desk.table import read
+from bandit_env.tables.cells import TableError
 
 LONG = """day,arm,visits,conversions
 1,A,100,4
@@ -168,7 +168,7 @@ def test_an_arm_that_comes_later(file):
 
 HEAD = "day,arm,visits,conversions\n"
 BAD = {
-    "": "the table is empty; expected a heading and at least two rows",
+    "": "the table is empty; expected a heading and rows",
     HEAD: "the table is empty",
     HEAD + "1,A,10,1\n2,A,10,1\n": "there is one arm, 'A'; expected at least two",
     HEAD + "1,A,10,1\n1,B,10,11\n": "row 3: conversions is 11, above visits, 10; expected at most as many",

@@ -1,0 +1,1 @@
+"""Tables that people bring: cells, files, columns by other names, and past experiments."""
