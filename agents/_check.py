@@ -54,6 +54,18 @@ def beta_prior(value: object, name: str = "prior") -> tuple[float, float]:
     return a, b
 
 
+def one_of_two(part: object, name: str, instead: str, default: float) -> None:
+    """Refuse both of two positive arguments of a frozen dataclass together; with neither, the first is `default`."""
+    values = [getattr(part, name), getattr(part, instead)]
+    if None not in values:
+        raise ValueError(f"{name} is {values[0]} and {instead} is {values[1]}; expected one of the two")
+    if values == [None, None]:
+        object.__setattr__(part, name, default)
+    for key in (name, instead):
+        if getattr(part, key) is not None:
+            positive(key, getattr(part, key))
+
+
 def _number(name: str, value: object, expected: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} is {value!r}; expected {expected}")

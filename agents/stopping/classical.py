@@ -76,8 +76,8 @@ def winner(
         rate: observed rates, shape (n, K).
 
     Returns:
-        The significantly better arm with the highest rate, or 0 (n,); whether it is claimed (n,): always for
-        a variation, and for the control where every variation is significantly worse.
+        The significantly better arm with the highest rate, the first on ties, or 0 (n,); whether it is
+        claimed (n,): always for a variation, and for the control where every variation is significantly worse.
     """
     better = significant & (z > 0)
     better[:, 0] = False

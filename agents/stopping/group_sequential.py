@@ -45,8 +45,8 @@ class GroupSequential(StoppingRule):
 
     At each look the pooled z-test of every variation against the control, two-sided, each with alpha / (K -
     1). Ships a variation that crosses, or the control once it is ahead of every variation by as much, and
-    claims what it ships; at the last look ships the control, unclaimed, if nothing crosses. Looks before
-    `min_days` are not planned.
+    claims what it ships; at the last look, or at the first update after it, ships the control, unclaimed, if
+    nothing crosses. Looks before `min_days` are not planned; the last one is made then if all are.
 
     Attributes:
         shape: "pocock" and "obrien-fleming": z above c, and above c / sqrt(share of the visits), at equally

@@ -8,6 +8,7 @@ from scipy.integrate import quad
 
 import agents
 from agents.allocations.uniform import Uniform
+from agents.evidence import Evidence
 from agents.stopping import (
     ConfidenceSequence,
     GeneralizedLikelihoodRatio,
@@ -15,7 +16,12 @@ from agents.stopping import (
     MixtureSPRT,
     RepeatedTest,
 )
-from agents.stopping.always_valid import confidence_bounds, likelihood_ratio, log_mixture_ratio
+from agents.stopping.always_valid import (
+    confidence_bounds,
+    likelihood_ratio,
+    log_mixture_ratio,
+    log_pooled_mixture_ratio,
+)
 from agents.stopping.boundaries import SHAPES, boundaries, crossing_probability
 from agents.stopping.group_sequential import plan_looks
 from bandit_env.world.task import Task
@@ -129,9 +135,39 @@ def test_peeking_breaks_the_level_as_predicted():
     # Johari et al. with tau^2 = 1e-4, recomputed by two programmes.
     [([447, 558], [11165, 11165], 103.976843), ([200, 250], [5000, 5000], 4.589102)],
 )
-def test_mixture_sprt_statistic(conversions, visits, ratio):
+def test_mixture_sprt_statistic_as_published(conversions, visits, ratio):
     found = np.exp(log_mixture_ratio(np.array([conversions], float), np.array([visits], float), 1e-4))
     assert found[0] == pytest.approx([1, ratio], abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("conversions", "visits", "log_ratio"),
+    # The same with the variance pooled, recomputed at 30 digits.
+    [
+        ([447, 558], [11165, 11165], np.log(103.623259)),
+        ([200, 250], [5000, 5000], np.log(4.582643)),
+        ([0, 1000], [1000, 1000], 166.575506),
+        ([1000, 0], [1000, 1000], 166.575506),
+    ],
+)
+def test_mixture_sprt_statistic_with_the_variance_pooled(conversions, visits, log_ratio):
+    found = log_pooled_mixture_ratio(np.array([conversions], float), np.array([visits], float), 1e-4)
+    assert found[0] == pytest.approx([0, log_ratio], rel=1e-8)
+
+
+def test_mixture_sprt_s_variance_relative_to_the_rate():
+    # tau = .25 x .045, the rate of 447 and 558 of 11,165 each together: as good as tau^2 = (.25 x 1005 / 22330)^2
+    conversions, visits = np.array([[447.0, 558]]), np.array([[11165.0, 11165]])
+    log_ratio = log_pooled_mixture_ratio(conversions, visits, (0.25 * 1005 / 22330) ** 2)[0, 1]
+    alphas = 1 / np.exp(log_ratio) * np.array([1 + 1e-9, 1 - 1e-9])
+    stops = [decide(MixtureSPRT(alpha, relative_sd=0.25), conversions, visits)[1] for alpha in alphas]
+    assert stops == [True, False]
+    # Rates and visits a hundredth and a hundredfold: the same evidence, and nothing else to be told.
+    scaled = np.array([[447.0, 558]]), visits * 100
+    absolute = [decide(MixtureSPRT(0.02), *data)[1] for data in ((conversions, visits), scaled)]
+    relative = [decide(MixtureSPRT(0.02, relative_sd=0.25), *data)[1] for data in ((conversions, visits), scaled)]
+    assert absolute == [True, False]
+    assert relative == [True, True]
 
 
 def test_mixture_sprt_statistic_is_the_mixture_at_unequal_arms():
@@ -148,7 +184,8 @@ def test_mixture_sprt_statistic_is_the_mixture_at_unequal_arms():
 
 @pytest.mark.parametrize(("conversions", "visits"), [([0, 0], [0, 0]), ([0, 9], [0, 90]), ([0, 0], [50, 60])])
 def test_mixture_sprt_knows_nothing_without_data(conversions, visits):
-    assert log_mixture_ratio(np.array([conversions], float), np.array([visits], float), 1e-4).tolist() == [[0, 0]]
+    for statistic in (log_mixture_ratio, log_pooled_mixture_ratio):
+        assert statistic(np.array([conversions], float), np.array([visits], float)).tolist() == [[0, 0]]
 
 
 def decide(rule, conversions, visits):
@@ -157,11 +194,11 @@ def decide(rule, conversions, visits):
 
 
 def test_mixture_sprt_stops_at_one_over_alpha():
-    assert decide(MixtureSPRT(alpha=1 / 103.9), [447, 558], [11165, 11165]) == (1, True)
-    assert decide(MixtureSPRT(alpha=1 / 104.0), [447, 558], [11165, 11165]) == (-1, False)
+    assert decide(MixtureSPRT(alpha=1 / 103.6), [447, 558], [11165, 11165]) == (1, True)
+    assert decide(MixtureSPRT(alpha=1 / 103.7), [447, 558], [11165, 11165]) == (-1, False)
     assert decide(MixtureSPRT(), [558, 447], [11165, 11165]) == (0, True)
-    assert decide(MixtureSPRT(alpha=2 / 103.9), [447, 558, 447], [11165] * 3) == (1, True)
-    assert decide(MixtureSPRT(alpha=2 / 104.0), [447, 558, 447], [11165] * 3) == (-1, False)
+    assert decide(MixtureSPRT(alpha=2 / 103.6), [447, 558, 447], [11165] * 3) == (1, True)
+    assert decide(MixtureSPRT(alpha=2 / 103.7), [447, 558, 447], [11165] * 3) == (-1, False)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +271,33 @@ def test_glr_stops_at_its_threshold():
     assert decide(GeneralizedLikelihoodRatio(at_threshold * 1.001), conversions, visits) == (1, True)
     assert decide(GeneralizedLikelihoodRatio(at_threshold * 0.999), conversions, visits) == (-1, False)
     assert decide(GeneralizedLikelihoodRatio(), [0, 0], [0, 0]) == (-1, False)
+
+
+def test_glr_s_proved_threshold():
+    # Theorem 10: log(2 t (K - 1) / delta).
+    for conversions in ([447.0, 700], [447.0, 700, 447]):
+        visits = [11165.0] * len(conversions)
+        statistic, _ = likelihood_ratio(np.array([conversions]), np.array([visits]))
+        at_threshold = 2 * sum(visits) * (len(visits) - 1) / np.exp(statistic[0])
+        for factor, expected in ((1.001, (1, True)), (0.999, (-1, False))):
+            rule = GeneralizedLikelihoodRatio(at_threshold * factor, threshold="proved")
+            assert decide(rule, conversions, visits) == expected
+
+
+def test_only_the_proved_threshold_bounds_the_claims_where_one_looks_after_every_pair():
+    # .5 v .5, delta = .05. An independent programme found .106 +- .005 up to 10^5 visits; most of it comes early.
+    count, pairs = 1000, 1000
+    steps = np.random.default_rng(0).random((pairs, count, 2)) < 0.5
+    conversions = steps.cumsum(axis=0, dtype=float).reshape(-1, 2)
+    visits = np.repeat(np.arange(1.0, pairs + 1), count)[:, None] * np.ones(2)
+    evidence = Evidence(visits, conversions, visits[:, 0], np.arange(len(visits)), Task(2, 100))
+
+    def level(threshold):
+        _, claims = GeneralizedLikelihoodRatio(0.05, threshold).decide(evidence)
+        return claims.reshape(pairs, count).any(axis=0).mean()
+
+    assert 0.05 + 2 * np.sqrt(0.05 * 0.95 / count) < level("practical") < 0.106 + 4 * np.sqrt(0.1 * 0.9 / count)
+    assert level("proved") <= 0.05
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,14 @@ def test_expected_loss():
     assert decide(ExpectedLoss(0.010611), **data) == GO_ON
 
 
+def test_expected_loss_relative_to_the_control_s_rate():
+    # The same losses; the control's posterior mean is .4.
+    data = {"conversions": [39, 69], "visits": [98, 158]}
+    assert decide(ExpectedLoss(relative_threshold=0.0106120 / 0.4), **data) == (1, False)
+    assert decide(ExpectedLoss(relative_threshold=0.0106119 / 0.4), **data) == GO_ON
+    assert ExpectedLoss() == ExpectedLoss(1e-4) != ExpectedLoss(relative_threshold=1e-4)
+
+
 def test_expected_loss_is_that_of_the_integral():
     conversions, visits = np.array(SIX["conversions"], float)[None], np.array(SIX["visits"], float)[None]
     evidence = Evidence(visits, conversions, np.zeros(1), np.arange(1), Task(6, 100), prior=(2.0, 5.0))
@@ -200,6 +208,7 @@ def test_uniform_classical_keeps_its_power_and_its_size(rates):
             AnyOf((BeatsControl(), AllOf((ProbabilityBest(), After())))),
         ),
         ({"rule": "value-remaining", "threshold": 0.02}, ValueRemaining(threshold=0.02)),
+        ({"rule": "expected-loss", "relative_threshold": 0.002}, ExpectedLoss(relative_threshold=0.002)),
         ({"any": ["beats-control"]}, BeatsControl()),
         (
             {"all": ["probability-best", {"any": [{"rule": "after", "days": 28}, "value-remaining"]}]},
@@ -233,6 +242,14 @@ def test_rules_as_they_are_written(written, rule):
         ({"rule": "probability-best", "confidence": "high"}, "confidence is 'high'"),
         ({"rule": "after", "days": -1}, "days is -1"),
         ({"rule": "expected-loss", "threshold": True}, "threshold is True; expected a positive number"),
+        (
+            {"rule": "expected-loss", "threshold": 0.1, "relative_threshold": 0.1},
+            "threshold is 0.1 and relative_threshold is 0.1; expected one of the two",
+        ),
+        ({"rule": "expected-loss", "relative_threshold": 0}, "relative_threshold is 0; expected a positive number"),
+        ({"rule": "mixture-sprt", "variance": 1e-4, "relative_sd": 0.2}, "variance is 0.0001 and relative_sd is 0.2"),
+        ({"rule": "mixture-sprt", "relative_sd": -1}, "relative_sd is -1; expected a positive number"),
+        ({"rule": "glr", "threshold": "proven"}, "threshold is 'proven'; expected one of practical, proved"),
         ("fixed-sample", "expected either baseline and target, or visits_per_arm alone"),
         ({"rule": "fixed-sample", "baseline": 0.04, "visits_per_arm": 9}, "expected either baseline and target"),
         ({"rule": "fixed-sample", "baseline": 0.04, "target": 4}, "target is 4"),
