@@ -8,8 +8,10 @@ from gymnasium.error import Error
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from bandit_env.envs.spaces import World
 from bandit_env.plugins import suggest
-from bandit_env.world.scenario import check_rates, one_of
+from bandit_env.world.scenario import START, check_rates, one_of
+from bandit_env.world.start import Start, read_start
 from bandit_env.world.streams import Rows, fold_seed
 
 RENDER_MODES = ["ansi", "human"]
@@ -48,6 +50,15 @@ def read_rates(options: dict[str, Any], *shapes: tuple[int, ...]) -> NDArray[np.
     if rates.shape not in shapes:
         raise ValueError(f"options['rates'] has shape {rates.shape}; expected {' or '.join(map(str, shapes))}")
     return rates
+
+
+def read_counts(options: dict[str, Any], world: World, num_envs: int | None) -> Start | None:
+    """The options "visits", "conversions" and "day", for one experiment (None) or for N; None where all are absent."""
+    given = {name: options[name] for name in START if options.get(name) is not None}
+    if not given:
+        return None
+    task = world.scenario.task
+    return read_start("options['{}']", given, task.num_arms, num_envs, task.updates_per_day, world.last_start)
 
 
 def read_mask(options: dict[str, Any], num_envs: int) -> Rows:

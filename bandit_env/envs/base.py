@@ -13,6 +13,7 @@ from bandit_env.envs.arguments import (
     RENDER_MODES,
     Seeds,
     read_autoreset_mode,
+    read_counts,
     read_mask,
     read_options,
     read_rates,
@@ -21,6 +22,7 @@ from bandit_env.envs.arguments import (
 )
 from bandit_env.envs.render import draw
 from bandit_env.envs.spaces import Info, Observation, World
+from bandit_env.world.scenario import START
 from bandit_env.world.simulation import Bools, Floats
 from bandit_env.world.streams import Rows
 from bandit_env.world.task import Task
@@ -50,7 +52,8 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
 
         Args:
             seed: starts the random stream anew; None goes on with it.
-            options: {"rates": (K,)} fixes the rates of this episode.
+            options: {"rates": (K,)} fixes the rates of this episode; {"visits": (K,), "conversions": (K,), "day": days}
+                begins it from counts, on a day, instead of from nothing (for pulls, the day is the pulls elapsed).
 
         Returns:
             The first observation, and {"rates": (K,), "best_rate": float}.
@@ -58,13 +61,15 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         Raises:
             ValueError: an unknown option, or rates of another shape or outside [0, 1].
         """
-        rates = read_rates(read_options(options, ("rates",)), (self.world.rates.shape[1],))
+        options = read_options(options, ("rates", *START))
+        rates = read_rates(options, (self.world.rates.shape[1],))
+        start = read_counts(options, self.world, None)
         super().reset(seed=seed)  # refuses what is no seed
         rows, seeds = np.zeros(1, np.int64), read_seeds(seed, 1)
         if seeds is not None:
             self.world.seed(rows, seeds[0])
         self.world.seed_unseeded(rows, self)
-        self.world.begin(rows, None if rates is None else rates[None])
+        self.world.begin(rows, None if rates is None else rates[None], start)
         self._served[:] = 0
         if self.render_mode == "human":
             self.render()
@@ -140,8 +145,9 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         Args:
             seed: an int seeds row i with seed + i, a sequence row i with seed[i]; None, whole or for a row, goes on
                 with its stream.
-            options: {"rates": (K,) or (N, K)} fixes the rates of these episodes; {"reset_mask": (N,) bool} resets
-                these rows only.
+            options: {"rates": (K,) or (N, K)} fixes the rates of these episodes; {"visits": (K,) or (N, K),
+                "conversions": the same, "day": days, () or (N,)} begins them from counts, on a day, instead of from
+                nothing; {"reset_mask": (N,) bool} resets these rows only.
 
         Returns:
             The observations of all rows; and {"rates": (N, K), "best_rate": (N,)}, with masks of the rows reset.
@@ -151,8 +157,9 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
             gymnasium.error.ResetNeeded: a mask before the first reset.
         """
         n, k = self.world.rates.shape
-        options = read_options(options, ("rates", "reset_mask"))
+        options = read_options(options, ("rates", *START, "reset_mask"))
         rates, rows = read_rates(options, (k,), (n, k)), read_mask(options, n)
+        start = read_counts(options, self.world, n)
         if not self._begun and rows.size < n:
             raise ResetNeeded("options['reset_mask'] came before the first reset; call reset() without it")
         super().reset(seed=seed if isinstance(seed, int) else None)  # refuses a negative one
@@ -162,7 +169,8 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
             seeded = rows[given[rows]]
             self.world.seed(seeded, values[seeded])
         self.world.seed_unseeded(rows, self)
-        self.world.begin(rows, None if rates is None else np.broadcast_to(rates, (n, k))[rows])
+        own = None if rates is None else np.broadcast_to(rates, (n, k))[rows]
+        self.world.begin(rows, own, None if start is None else start.at(rows))
         self._begun = True
         self._served[rows] = 0
         if self.render_mode == "human":

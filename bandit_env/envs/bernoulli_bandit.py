@@ -26,6 +26,11 @@ class BernoulliBandit(World):
         """The arms."""
         return gym.spaces.Discrete(self.rates.shape[1])
 
+    @property
+    def last_start(self) -> int:
+        """One pull before the horizon: the last pull ends the episode."""
+        return self.scenario.max_days - 1
+
     def read(self, action: Any, batch: tuple[int, ...]) -> NDArray[np.int64]:
         """The arms as int64, the dtype of the action space."""
         arms = np.asarray(action)
@@ -66,8 +71,8 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
     | `elapsed` | (1,) | pulls so far | 0 | `horizon` | visits |
 
     ## Starting State
-    No pulls. The rates are `rates`, or drawn anew from the Beta distribution `prior`, or
-    `reset(options={"rates": [...]})`.
+    No pulls; or those of `reset(options={"visits": [...], "conversions": [...], "day": pulls elapsed})`. The rates are
+    `rates`, or drawn anew from the Beta distribution `prior`, or `reset(options={"rates": [...]})`.
 
     ## Rewards
     With `reward="reward"`: 0 or 1. With `reward="regret"`: minus the pseudo-regret, -(best rate - rate of the arm).

@@ -1,5 +1,6 @@
 """A website's daily traffic on K arms: the agent splits it, and decides when to stop and which arm to declare."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -87,7 +88,9 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `day` | (1,) | time elapsed | 0 | `max_days` | days |
 
     ## Starting State
-    No visits, no conversions, day 0. The rates are `rates`, or drawn anew from the Beta distribution `prior`, or
+    No visits, no conversions, day 0; or the counts and the day of `start`, or of this episode's
+    `reset(options={"visits": [...], "conversions": [...], "day": ...})`, as an experiment that is running already has
+    them. The rates are `rates`, or drawn anew from the Beta distribution `prior`, or
     `reset(options={"rates": [...]})`.
 
     ## Rewards
@@ -133,6 +136,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `reward` | "conversions" | or "regret" |
     | `cost_per_day` | 0 | charged while the experiment runs |
     | `loss_days` | None | the day up to which `loss_after` counts; None stands for `max_days` |
+    | `start` | None | {"visits": (K,), "conversions": (K,), "day": days elapsed}, from which every episode begins |
     | `render_mode` | None | "ansi" or "human" |
 
     `bandit_env.world.scenario.Scenario` says what is allowed.
@@ -159,11 +163,12 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
         reward: str = "conversions",
         cost_per_day: float = 0.0,
         loss_days: int | None = None,
+        start: Mapping[str, Any] | None = None,
         render_mode: str | None = None,
     ) -> None:
         scenario = Scenario(
             rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
-            loss_days,
+            loss_days, start,
         )  # fmt: skip
         super().__init__(DailyTraffic(scenario, 1), render_mode)
 
@@ -190,12 +195,13 @@ class DailyTrafficVectorEnv(BatchEnv):
         reward: str = "conversions",
         cost_per_day: float = 0.0,
         loss_days: int | None = None,
+        start: Mapping[str, Any] | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
         scenario = Scenario(
             rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
-            loss_days,
+            loss_days, start,
         )  # fmt: skip
         world = DailyTraffic(scenario, whole_number("num_envs", num_envs, 1))
         super().__init__(world, autoreset_mode, render_mode)

@@ -46,6 +46,11 @@ class World(Simulation, ABC):
         """What `info` tells about new experiments: new arrays of shape (m, ...)."""
         return {"rates": self.rates[rows], "best_rate": self.best_rate[rows]}
 
+    @property
+    def last_start(self) -> int:
+        """The last day that an experiment may begin from: at the horizon there is still the last decision to take."""
+        return self.scenario.max_days
+
     def seed_unseeded(self, rows: Rows, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
         """Start those of `rows` that have no stream yet from the environment's own generator."""
         new = self.unseeded(rows)

@@ -31,6 +31,12 @@ class CellPlan:
     seed: int
     traces: int = 0
 
+    @property
+    def first_update(self) -> int:
+        """The update that comes first: not 0 where experiments begin from counts."""
+        day: float = self.world.get("start", {}).get("day", 0)
+        return round(day * self.task.updates_per_day)
+
     def build_agent(self) -> Any:
         """The agent, made anew from its name, or as it was handed over."""
         if not isinstance(self.player, tuple):

@@ -91,11 +91,13 @@ def _extend(curves: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     return longer
 
 
-def curve_table(curves: NDArray[np.float64], replications: int, updates_per_day: int) -> pd.DataFrame:
+def curve_table(
+    curves: NDArray[np.float64], replications: int, updates_per_day: int, first_update: int = 0
+) -> pd.DataFrame:
     """Summed curves as a table, with the day at the end of each update and the number of replications."""
     counts = ("running", "value_n")
     columns: dict[str, NDArray[np.generic]] = {
-        "day": np.arange(1, len(curves) + 1) / updates_per_day,
+        "day": (np.arange(1, len(curves) + 1) + first_update) / updates_per_day,
         "n": np.full(len(curves), replications),
     }
     for name, column in zip(CURVES, curves.T):

@@ -82,7 +82,7 @@ class Recorder:
             self._settled,
             curves,
         )
-        if self._updates in self._value_updates:
+        if self._plan.first_update + self._updates in self._value_updates:
             self._potential_value(running[~over], before, curves)
         if self._traced.size:
             self._trace(running[~over], before, actions)

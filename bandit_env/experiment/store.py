@@ -48,7 +48,11 @@ class MemoryStore:
             curves = chunks.add_curves(curves, chunk.curves)
         rows = pd.DataFrame(chunks.join(played))
         return _cell(
-            plan, about, chunks.curve_table(curves, len(rows), plan.task.updates_per_day), played[0], rows=rows
+            plan,
+            about,
+            chunks.curve_table(curves, len(rows), plan.task.updates_per_day, plan.first_update),
+            played[0],
+            rows=rows,
         )
 
 
@@ -107,7 +111,7 @@ class FolderStore:
             (home / results.CELL).unlink(missing_ok=True)
             curves, first = self._join(folder, parts, home / results.EPISODES)
             replications = sum(part.replications for part in parts)
-            table = chunks.curve_table(curves, replications, plan.task.updates_per_day)
+            table = chunks.curve_table(curves, replications, plan.task.updates_per_day, plan.first_update)
             buffer = io.BytesIO()
             pq.write_table(pa.table({name: column.to_numpy() for name, column in table.items()}), buffer)
             chunks.write_atomically(home / results.CURVES, buffer.getvalue())

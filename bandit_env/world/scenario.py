@@ -1,7 +1,7 @@
 """The world of an experiment: rates, traffic and horizon. Plain data, checked once, here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bandit_env.plugins import suggest
+from bandit_env.world.start import Start, read_start
 from bandit_env.world.task import Task
 
 MAX_COUNT = 2**53  # counts are observed as float64, which holds every whole number up to here
 MAX_PRIOR = 1e12  # SciPy's quantile function of Beta(a, b) is exact up to here, and NaN from about 1e16
+START = ("visits", "conversions", "day")
 SPLITS = ("multinomial", "proportional")
 REWARDS = ("conversions", "regret")
 DEFAULT_RATES = (0.04, 0.05)
@@ -44,6 +47,10 @@ class Scenario:
         reward: "conversions", or "regret" for minus the pseudo-regret.
         cost_per_day: charged to the reward for every day that the experiment runs.
         loss_days: the day up to which what the shipped arm loses is counted, at least max_days; None stands for it.
+        start: {"visits": (K,), "conversions": (K,), "day": days elapsed}, counts from which every experiment begins, as
+            one does that is running already; days keep their numbers, so that min_days, max_days and every effect
+            count from day 0. What is left out is 0. Rows show these counts and what came after together; regret is
+            that of what came after.
 
     Raises:
         ValueError: a value that cannot be; names the argument, what came and what was expected.
@@ -60,6 +67,7 @@ class Scenario:
     reward: str = "conversions"
     cost_per_day: float = 0.0
     loss_days: int | None = None
+    start: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.num_arms is not None:
@@ -87,6 +95,8 @@ class Scenario:
             raise ValueError(f"min_days is {min_days:g}; expected at least 0 and at most max_days, {self.max_days}")
         self._set("min_days", min_days)
         self._set("cost_per_day", _number("cost_per_day", self.cost_per_day))
+        if self.start is not None:
+            self._check_start(self.start)
         one_of("split", self.split, SPLITS)
         one_of("reward", self.reward, REWARDS)
 
@@ -96,6 +106,13 @@ class Scenario:
         assert self.num_arms is not None
         assert self.min_days is not None
         return Task(self.num_arms, self.visits_per_day, self.updates_per_day, self.min_days, self.max_days)
+
+    @property
+    def begins(self) -> Start:
+        """What experiments begin from."""
+        assert self.num_arms is not None
+        table = dict(self.start or {})
+        return read_start("start.{}", table, self.num_arms, None, self.updates_per_day, self.max_days)
 
     @property
     def min_updates(self) -> int:
@@ -123,6 +140,22 @@ class Scenario:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _check_start(self, table: object) -> None:
+        if not isinstance(table, Mapping):
+            raise ValueError(f"start is {table!r}; expected a table of visits, conversions and day")
+        for key in table:
+            if key not in START:
+                raise ValueError(f"start.{key}: unknown key{suggest(str(key), START)}")
+        begins = self.begins
+        self._set(
+            "start",
+            {
+                "visits": [int(count) for count in begins.visits],
+                "conversions": [int(count) for count in begins.conversions],
+                "day": begins.day.item(),
+            },
+        )
 
     def _check_rates(self) -> None:
         if self.rates is not None and self.prior is not None:

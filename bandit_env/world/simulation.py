@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bandit_env.world.action import check_arms, check_scores, read_row, row_is_valid
 from bandit_env.world.scenario import Scenario
+from bandit_env.world.start import Start
 from bandit_env.world.streams import Rows, Streams, binomial, compiled, inlined, internal, seed_streams, uniforms
 
 Floats = NDArray[np.float64]
@@ -68,8 +69,9 @@ class Simulation:
         assert scenario.loss_days is not None
         self._traffic: Ints = np.array([(i + 1) * v // u - i * v // u for i in range(u)], np.int64)
         self._plan: Plan = (
-            float(v * scenario.max_days),
-            float(v * scenario.loss_days),
+            v,
+            scenario.max_days,
+            scenario.loss_days,
             scenario.task.max_updates,
             scenario.min_updates,
             scenario.reward == "regret",
@@ -84,14 +86,22 @@ class Simulation:
         """Those of `rows` whose stream was never started."""
         return rows[~self.streams[rows].any(axis=1)]
 
-    def begin(self, rows: Rows, rates: Floats | None = None) -> None:
-        """Begin new experiments in `rows`, shape (n,), at the given rates, shape (n, K), or at the scenario's."""
+    def begin(self, rows: Rows, rates: Floats | None = None, start: Start | None = None) -> None:
+        """Begin new experiments in `rows`, shape (n,).
+
+        Args:
+            rows: their places.
+            rates: shape (n, K); None stands for the scenario's.
+            start: what they begin from, over all of `rows` alike or for each; None stands for the scenario's.
+        """
         if rates is None:
             rates = self._draw_rates(rows)
         self.rates[rows] = rates
         self.best_rate[rows] = self.rates[rows].max(axis=1)
-        for array in (self.visits, self.conversions, self.updates, self.regret_after, self.loss_after):
-            array[rows] = 0
+        start = start or self.scenario.begins
+        self.visits[rows], self.conversions[rows] = start.visits, start.conversions
+        self.updates[rows] = np.rint(np.asarray(start.day) * self.scenario.updates_per_day)
+        self.regret_after[rows] = self.loss_after[rows] = 0
         self.declared[rows] = -1
         self.ended[rows] = False
         running = np.flatnonzero(~self.ended)
@@ -154,7 +164,7 @@ class Simulation:
         return rates
 
 
-Plan = tuple[float, float, int, int, bool, float]  # as in Simulation.__init__
+Plan = tuple[int, int, int, int, int, bool, float]  # as in Simulation.__init__
 
 
 @compiled
@@ -172,7 +182,7 @@ def _step(
     for j in range(num_running):
         if not _row_is_valid(actions, running[j]):
             return -1, 0
-    total_visits, loss_visits, max_updates, min_updates, regret_reward, cost = plan
+    per_day, max_days, loss_days, max_updates, min_updates, regret_reward, cost = plan
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
@@ -181,13 +191,13 @@ def _step(
             ended[i] = True
             just_ended[num_ended] = i
             num_ended += 1
-            served_so_far = 0.0
-            for k in range(visits.shape[1]):
-                served_so_far += visits[i, k]
+            past = updates[i] // traffic.size * per_day  # visits of the updates behind, whoever served them
+            for u in range(updates[i] % traffic.size):
+                past += traffic[u]
             shipped = arm if stop else _leader(visits, conversions, i)
-            loss_after[i] = (loss_visits - served_so_far) * (best_rate[i] - rates[i, shipped])
+            loss_after[i] = (loss_days * per_day - past) * (best_rate[i] - rates[i, shipped])
             if stop:
-                left = total_visits - served_so_far
+                left = max_days * per_day - past
                 declared[i] = arm
                 regret_after[i] = left * (best_rate[i] - rates[i, arm])
                 reward[i] = -regret_after[i] if regret_reward else left * rates[i, arm]
@@ -215,7 +225,7 @@ def _pull(
     for j in range(num_running):
         if not 0 <= arms[running[j]] < rates.shape[1]:
             return -1, 0
-    _, _, max_updates, _, regret_reward, _ = plan
+    _, _, _, max_updates, _, regret_reward, _ = plan
     counts = np.zeros(rates.shape[1], np.int64)
     still = num_ended = 0
     for j in range(num_running):
