@@ -1,23 +1,23 @@
 """A chunk: the unit of work that is stored. Its rows, its curves, its traces, and their file.
 
-A chunk's file is a SHA-256 digest, so that one that was cut short or altered is found out and played again, and then
-the rows and the curves as two arrays in NumPy's .npy format, and the traces, if there are any, as an .npz. (All of it
-as an .npz would take twice the time.)
+A chunk's file is a SHA-256 digest of all that follows it, so that one that was cut short or altered is found out and
+played again; what it is a chunk of, as a digest, so that one of another cell, seed, place or version is found out too;
+and the rows, curves and traces.
 """
 
 import hashlib
 import io
-import os
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from bandit_env.experiment.results import Trace, trace_arrays, traces_from
+from bandit_env.experiment.files import pack, unpack, write_atomically
+from bandit_env.experiment.results import ARMS, LISTED_ARMS, Trace, trace_arrays, traces_from
 
 CHUNK_SIZE = 1000
 """Replications in a chunk. Part of what a seed means: another size gives other rows."""
@@ -35,7 +35,7 @@ ROWS = {
     "loss": np.float64,
     "best_rate": np.float64,
 }
-"""Columns of the per-episode rows, and their types; `rate_k`, `visits_k`, `conversions_k` of each arm k follow."""
+"""Columns of the per-episode rows, and their types; what each arm has follows, see `arm_columns`."""
 
 CURVES = (
     "running",  # experiments served in the update
@@ -76,6 +76,32 @@ def join(chunks: Sequence[Chunk]) -> dict[str, NDArray[np.generic]]:
     return {name: np.concatenate([chunk.rows[name] for chunk in chunks]) for name in chunks[0].rows}
 
 
+def arm_columns(quantities: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """Quantities of each arm, shape (n, K), as columns: `rate_0`, `visits_0`, ..., `rate_1`, ..., of shape (n,).
+
+    Beyond LISTED_ARMS arms one column a quantity, `rate_arms`, of shape (n, K), since no table has 300,000 columns.
+    """
+    num_arms = max(array.shape[1] for array in quantities.values())
+    if num_arms > LISTED_ARMS:
+        return {f"{name}_{ARMS}": array for name, array in quantities.items()}
+    return {f"{name}_{arm}": array[:, arm] for arm in range(num_arms) for name, array in quantities.items()}
+
+
+def rows_table(rows: Mapping[str, NDArray[np.generic]]) -> pa.Table:
+    """Rows as an Arrow table; a column of shape (n, K) becomes one of lists."""
+    return pa.table({name: _lists(column) if column.ndim == 2 else column for name, column in rows.items()})
+
+
+def rows_frame(rows: Mapping[str, NDArray[np.generic]]) -> pd.DataFrame:
+    """Rows as a data frame; a column of shape (n, K) becomes one of arrays."""
+    return pd.DataFrame({name: list(column) if column.ndim == 2 else column for name, column in rows.items()})
+
+
+def _lists(matrix: NDArray[np.generic]) -> pa.Array:
+    offsets = np.arange(len(matrix) + 1, dtype=np.int64) * matrix.shape[1]
+    return pa.LargeListArray.from_arrays(offsets, matrix.ravel())
+
+
 def add_curves(total: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """The sum of two curves, of which one may be longer; cumulative regret goes on at its last value."""
     length = max(len(total), len(curves))
@@ -105,53 +131,34 @@ def curve_table(
     return pd.DataFrame(columns)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a process that dies on the way leaves it whole or absent.
-
-    Not flushed to the disk's platter: after a power cut the checksum tells, and the chunk is played again.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def save(path: Path, chunk: Chunk) -> None:
-    """Write a chunk's file, atomically."""
-    rows = np.empty(chunk.replications, [(name, column.dtype) for name, column in chunk.rows.items()])
-    for name, column in chunk.rows.items():
-        rows[name] = column
-    buffer = io.BytesIO()
-    for array in (rows, chunk.curves):
-        np.lib.format.write_array(buffer, array, allow_pickle=False)
+def save(path: Path, chunk: Chunk, of: bytes = bytes(32)) -> None:
+    """Write a chunk's file, atomically; `of` is the digest (32 bytes) of what it is a chunk of."""
+    arrays = {f"rows.{name}": column for name, column in chunk.rows.items()} | {"curves": chunk.curves}
     if chunk.traces:
-        buffer.write(npz(trace_arrays(chunk.traces)))
-    payload = buffer.getvalue()
+        arrays |= {f"traces.{name}": array for name, array in trace_arrays(chunk.traces).items()}
+    payload = of + pack(arrays)
     write_atomically(path, hashlib.sha256(payload).digest() + payload)
 
 
-def load(path: Path) -> Chunk | None:
-    """Read a chunk's file; None where it is absent, cut short or altered."""
+def load(path: Path, of: bytes | None = None) -> Chunk | None:
+    """Read a chunk's file; None where it is absent, cut short, altered, or not one `of` (None: of anything)."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    digest, payload = content[:32], content[32:]
-    if hashlib.sha256(payload).digest() != digest:
+    digest, payload = content[:32], memoryview(content)[32:]
+    if hashlib.sha256(payload).digest() != digest or (of is not None and payload[:32] != of):
         return None
-    buffer = io.BytesIO(payload)
     try:
-        rows, curves = (np.lib.format.read_array(buffer, allow_pickle=False) for _ in range(2))
-        columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
-        if buffer.tell() == len(payload):
-            return Chunk(columns, curves)
-        with np.load(io.BytesIO(buffer.read()), allow_pickle=False) as arrays:
-            return Chunk(columns, curves, traces_from(arrays))
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile):  # whole, but of another version
+        arrays = unpack(bytes(payload[32:]))
+        rows, traces = _part(arrays, "rows."), _part(arrays, "traces.")
+        return Chunk(rows, arrays["curves"], traces_from(traces) if traces else [])
+    except (ValueError, KeyError):  # whole, but of another version
         return None
+
+
+def _part(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def npz(arrays: dict[str, NDArray[np.generic]]) -> bytes:

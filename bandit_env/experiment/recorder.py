@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bandit_env.compilation import kept
 from bandit_env.experiment.cell import CellPlan, Part
-from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk
+from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk, arm_columns
 from bandit_env.experiment.results import Trace
 from bandit_env.stats.posterior import potential_value_remaining
 
@@ -105,10 +105,7 @@ class Recorder:
         rows["best_rate"][:] = self._rates.max(axis=1)
         for name, counts in self._counts.items():
             rows[name][:] = counts.sum(axis=1)
-        for arm in range(self._rates.shape[1]):
-            rows[f"rate_{arm}"] = self._rates[:, arm]
-            rows[f"visits_{arm}"] = self._counts["visits"][:, arm]
-            rows[f"conversions_{arm}"] = self._counts["conversions"][:, arm]
+        rows |= arm_columns({"rate": self._rates, **self._counts})
         return [self._one_chunk(index) for index in range(len(self._parts))]
 
     def _one_chunk(self, index: int) -> Chunk:

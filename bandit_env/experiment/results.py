@@ -1,10 +1,11 @@
 """What a run leaves: per-episode rows, per-day curves and traces; read from its folder, or kept in memory.
 
 A *cell* is one scenario with one agent. Its folder holds the chunks as they were played; at the end their rows
-are joined in `episodes.parquet` and their curves, summed in chunk order, in `curves.parquet`.
+are joined in `episodes.parquet` and their curves, summed in chunk order, in `curves.parquet`. `cell.json` says what
+the cell is and holds the digests of these files, and of itself: what has been altered since is refused, not shown.
 """
 
-import json
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bandit_env.errors import ExperimentError
+from bandit_env.experiment.files import SEAL, DamagedError, check, digest, read_json, unseal, within
 from bandit_env.stats.posterior import weights_and_value_remaining
 from bandit_env.world.task import Task
 
@@ -25,6 +27,11 @@ CELL = "cell.json"
 EPISODES = "episodes.parquet"
 CURVES = "curves.parquet"
 TRACES = "traces.npz"
+WRITTEN = ".written.json"  # in the folder of figures: the names of those that the report has drawn
+FILES = (EPISODES, CURVES, TRACES)
+LISTED_ARMS = 2000
+"""Up to so many arms, each has columns of its own, `rate_0`; beyond, a column holds a list of all arms, `rate_arms`."""
+ARMS = "arms"
 UNIFORM = (1.0, 1.0)
 
 
@@ -106,7 +113,14 @@ class Cell:
         if self.rows is not None:
             return self.rows if names is None else self.rows[names]
         assert self.directory is not None
-        return pd.read_parquet(self.directory / EPISODES, columns=names)
+        with (self.directory / EPISODES).open("rb") as file:  # by name, pandas would take "s3:x" for a machine's
+            return pd.read_parquet(file, columns=names)
+
+    def per_arm(self, name: str) -> NDArray[Any]:
+        """What each row has of each arm, such as "visits": shape (n, K)."""
+        if self.task.num_arms > LISTED_ARMS:
+            return np.stack(self.columns([f"{name}_{ARMS}"])[f"{name}_{ARMS}"].to_list())
+        return self.columns([f"{name}_{arm}" for arm in range(self.task.num_arms)]).to_numpy()
 
     @property
     def replications(self) -> int:
@@ -139,32 +153,43 @@ class Run:
 def read(directory: str | Path) -> Run:
     """Read a run's folder; what cannot be read is said in `Run.failures`, what can is there.
 
+    Every file is compared with the digest that was stored when it was written.
+
     Raises:
-        ExperimentError: the folder is not there, or is no run of this package.
+        ExperimentError: the folder is not there, or is no run of this package, or was altered.
     """
+    return _read(directory)[0]
+
+
+def _read(directory: str | Path) -> tuple[Run, list[str]]:
+    """A run, and those of its failures that are more than a cell that is not finished."""
     directory = Path(directory)
     config = read_config(directory)
-    cells, failures = [], []
+    cells, failures, damages = [], [], []
     for entry in config["cells"]:
-        folder = directory / entry["folder"]
         try:
-            cells.append(read_cell(folder))
-        except FileNotFoundError:
-            failures.append(f"{entry['folder']}: not finished")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            failures.append(f"{entry['folder']}: cannot be read ({error})")
-    return Run(config, cells, failures, directory)
+            cells.append(read_cell(within(directory, entry["folder"]), config, entry))
+        except _Unfinished as unfinished:
+            failures.append(f"{entry['folder']}: not finished{unfinished}")
+        except (ExperimentError, OSError, ValueError, KeyError, TypeError) as error:
+            hint = "; `bandit-env run` with --resume makes it anew" if isinstance(error, DamagedError) else ""
+            failures.append(f"{entry['folder']}: cannot be read ({error}{hint})")
+            damages.append(failures[-1])
+    return Run(config, cells, failures, directory), damages
 
 
 def load(directory: str | Path) -> pd.DataFrame:
     """All per-episode rows of a run or sweep as one table, with columns `scenario` and `agent` in front.
 
-    Arms that only some scenarios have are NaN in the rows of the others.
+    Arms that only some scenarios have are NaN in the rows of the others. Beyond 2,000 arms the columns `rate_arms`,
+    `visits_arms` and `conversions_arms` hold an array of all arms in each row. Categories are in the file's order.
 
     Raises:
-        ExperimentError: the folder is no run, or not one of its cells is finished.
+        ExperimentError: the folder is no run, a file in it was altered, or not one of its cells is finished.
     """
-    run = read(directory)
+    run, damages = _read(directory)
+    if damages:
+        raise ExperimentError("; ".join(damages))
     if not run.cells:
         raise ExperimentError(f"{directory}: no finished results ({'; '.join(run.failures)})")
     tables = []
@@ -174,38 +199,75 @@ def load(directory: str | Path) -> pd.DataFrame:
         table.insert(1, "agent", cell.agent)
         tables.append(table)
     everything = pd.concat(tables, ignore_index=True)
-    return everything.astype({"scenario": "category", "agent": "category"})
+    for name in ("scenario", "agent"):
+        known = list(dict.fromkeys(getattr(cell, name) for cell in run.cells))
+        everything[name] = pd.Categorical(everything[name], known)
+    return everything
 
 
-def read_config(directory: Path) -> dict[str, Any]:
-    """The resolved configuration in a run's folder."""
+def read_config(directory: Path, *, resume: bool = False) -> dict[str, Any]:
+    """The resolved configuration in a run's folder; `resume`: its seal may be broken, as it is compared as a whole.
+
+    Raises:
+        ExperimentError: there is none, it is of another format, it was altered, or a cell's folder lies elsewhere.
+    """
     path = directory / CONFIG
-    if not directory.is_dir():
-        raise ExperimentError(f"{directory}: no such folder")
-    if not path.is_file():
-        raise ExperimentError(f"{directory}: not a run (there is no {CONFIG} in it)")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        if not directory.is_dir():
+            raise ExperimentError(f"{directory}: no such folder")
+        if not path.is_file():
+            raise ExperimentError(f"{directory}: not a run (there is no {CONFIG} in it)")
+        config = read_json(path)
         version = config["versions"]["bandit_env"]
-        config["cells"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        folders = [cell["folder"] for cell in config["cells"]]
+    except (DamagedError, OSError, ValueError, KeyError, TypeError) as error:
         raise ExperimentError(f"{path}: not a run's configuration ({error})") from error
     if config.get("format") != FORMAT:
         raise ExperimentError(
             f"{path}: written by bandit_env {version} in format {config.get('format')}; this version reads {FORMAT}"
         )
-    return dict(config)
+    for folder in folders:
+        try:
+            within(directory, folder)
+        except ExperimentError as error:
+            raise ExperimentError(f"{path}: {error}") from error
+    if resume:
+        return {name: value for name, value in config.items() if name != SEAL}
+    return unseal(config, path)
 
 
 FORMAT = 2  # of the folder; raised when an older one can no longer be read
 
 
-def read_cell(folder: Path) -> Cell:
-    """One finished cell from its folder."""
-    about = json.loads((folder / CELL).read_text(encoding="utf-8"))
+class _Unfinished(Exception):
+    """A cell that was not played to its end."""
+
+
+def cell_identity(config: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a cell's rows: versions, seed, scenario and agent; and how many traces are kept of it."""
+    common = {name: config[name] for name in ("format", "versions", "seed", "traces")}
+    return common | {name: entry[name] for name in ("scenario", "agent", "parameters")}
+
+
+def read_cell(folder: Path, config: Mapping[str, Any], entry: Mapping[str, Any]) -> Cell:
+    """One finished cell from its folder; `entry` is what the run's configuration says of it.
+
+    Raises:
+        DamagedError: a file was altered or removed, or is another cell's.
+    """
+    try:
+        about = read_json(folder / CELL)
+    except FileNotFoundError:
+        raise _Unfinished from None
+    about = unseal(about, folder / CELL)
+    if about["of"] != digest(cell_identity(config, entry)):
+        raise DamagedError(f"{folder / CELL} is another cell's, or another run's")
+    if about["replications"] != config["replications"]:
+        raise _Unfinished(f" ({about['replications']:,} of {config['replications']:,} replications)")
+    files = about["files"]
+    contents = {name: _verified(folder / name, files[name]) for name in files if name != EPISODES}
+    check(folder / EPISODES, files[EPISODES])
     classical = about["classical"]
-    if not (folder / EPISODES).is_file():
-        raise FileNotFoundError(folder / EPISODES)
     return Cell(
         scenario=about["scenario"],
         agent=about["agent"],
@@ -213,8 +275,8 @@ def read_cell(folder: Path) -> Cell:
         task=Task(**about["task"]),
         rates=about["rates"],
         classical=Classical(**classical) if classical else None,
-        curves=pd.read_parquet(folder / CURVES),
-        traces=_read_traces(folder / TRACES),
+        curves=pd.read_parquet(io.BytesIO(contents[CURVES])),
+        traces=_read_traces(contents.get(TRACES)),
         directory=folder,
     )
 
@@ -241,11 +303,18 @@ def trace_arrays(traces: Sequence[Trace]) -> dict[str, NDArray[Any]]:
 
 def traces_from(arrays: Mapping[str, NDArray[Any]]) -> list[Trace]:
     """The traces that `trace_arrays` named."""
-    return [Trace(int(r), *(arrays[f"{r}.{name}"] for name in TRACE_FIELDS)) for r in arrays["replications"]]
+    fields: list[dict[str, Any]] = [{n: arrays[f"{r}.{n}"] for n in TRACE_FIELDS} for r in arrays["replications"]]
+    return [Trace(int(r), **found) for r, found in zip(arrays["replications"], fields)]
 
 
-def _read_traces(path: Path) -> list[Trace]:
-    if not path.is_file():
+def _verified(path: Path, expected: object) -> bytes:
+    """A file's content, compared with its digest."""
+    check(path, expected)
+    return path.read_bytes()
+
+
+def _read_traces(content: bytes | None) -> list[Trace]:
+    if content is None:
         return []
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return traces_from(arrays)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit_env.experiment.chunk import write_atomically
+from bandit_env.experiment.files import write_atomically
 from bandit_env.experiment.results import Cell, Run, Trace
 from bandit_env.stats.posterior import weights_and_value_remaining
 from bandit_env.views import canvas, series

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bandit_env.errors import StorageError
-from bandit_env.experiment.chunk import write_atomically
-from bandit_env.experiment.results import Cell, Run
+from bandit_env.experiment.files import as_json, within, write_atomically
+from bandit_env.experiment.results import WRITTEN, Cell, Run
 from bandit_env.views import summary
 
 if TYPE_CHECKING:
@@ -109,7 +109,10 @@ def _files(run: Run, directory: Path, max_scenarios: int | None) -> int:
     lines = summary.summarise(run)
     write_atomically(directory / SUMMARY, lines.to_csv(index=False).encode())
     drawings = figures.all_figures(run, max_scenarios)
-    pngs = [path for path in figures.save(drawings, directory / figures.FOLDER) if path.suffix == ".png"]
+    paths = figures.save(drawings, within(directory, figures.FOLDER))
+    # so that --overwrite knows which files of the folder are ours
+    write_atomically(directory / figures.FOLDER / WRITTEN, as_json([path.name for path in paths]))
+    pngs = [path for path in paths if path.suffix == ".png"]
     tensorboard.write(run, lines, {path.stem: path.read_bytes() for path in pngs})
     return len(drawings)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bandit_env.experiment.chunk import write_atomically
+from bandit_env.experiment.files import write_atomically
 from bandit_env.experiment.results import Cell, Run, Trace
 from bandit_env.views import series, tags
 

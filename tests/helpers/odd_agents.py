@@ -49,6 +49,14 @@ class Drawing(Even):
         return encode_action(weights, np.where(stop, num_arms - 1, -1))
 
 
+class Tuned(Drawing):
+    """Drawing, with a parameter."""
+
+    def __init__(self, by=1):
+        self.by = by
+        self.parameters = {"by": by}
+
+
 class Scores(Even):
     """Any action that the space allows, also none of the traffic to any arm, and stops that come too early."""
 
