@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Observation
+from agents.allocation import Allocation
+from agents.batch import Batch
 from bandit_env.world.action import TOLERANCE
 from bandit_env.world.task import Task
 
@@ -14,6 +16,7 @@ TASKS = (
     Task(num_arms=2, visits_per_day=100, min_days=14, max_days=60),
     Task(num_arms=5, visits_per_day=1000, updates_per_day=2, min_days=0, max_days=30),
     Task(num_arms=3, visits_per_day=1, max_days=50),
+    Task(num_arms=3, visits_per_day=100, min_days=9, max_days=40, joins=(0, 0, 8), leaves=(None, 15, None)),
 )
 BATCH = 12
 UPDATES = 25
@@ -26,13 +29,14 @@ class Nonconformity(AssertionError):
 def check_agent(agent: Agent, tasks: Sequence[Task] = TASKS) -> None:
     """Play an agent through tasks and check what `agents.Agent` asks of it.
 
-    Checked: actions have the right type, shape and dtype, are finite and in [0, 1], carry some traffic, and
-        never stop before `min_days`; the
-    observation is left alone and shares no memory with the action; a later call leaves earlier actions alone;
-    `reset` forgets the last batch; the same seed gives the same actions; pickling keeps the agent; zero
-    counts, huge counts (10^12 visits), an experiment alone, and part of a batch are served; `claims_winner`
-    answers. Where `deterministic` is True, as well: another seed gives the same actions, and an experiment's
-    action depends neither on its place in the batch nor on the rows around it, in any bit.
+    Checked: actions have the right type, shape and dtype, are finite and in [0, 1], carry some traffic, never
+    stop before `min_days`, and never declare an arm that is not there; the observation is left alone and shares
+    no memory with the action; a later call leaves earlier actions alone; `reset` forgets the last batch; the
+    same seed gives the same actions; pickling keeps the agent; zero counts, huge counts (10^12 visits), an
+    experiment alone, and part of a batch are served; `claims_winner` answers. Where `deterministic` is True, as
+    well: another seed gives the same actions, and an experiment's action depends neither on its place in the
+    batch nor on the rows around it, now or before, in any bit. Of an allocation, as well: its parts stay as they
+    were, whatever was played; its memory's counts are counts; arms that are not there are served nothing.
 
     Args:
         agent: to be checked; it is left reset.
@@ -88,10 +92,23 @@ class _Checked:
         if early.any():
             day = observation["day"][early.argmax(), 0]
             self.require(False, f"act stopped on day {day:g}; expected no stop before min_days, {self.task.min_days:g}")
+        self._look_at_absent(action, observation["day"][:, 0])
         for key, value in observation.items():
             self.require(
                 not np.shares_memory(action, value), f"the action shares memory with the observation's {key!r}"
             )
+
+    def _look_at_absent(self, action: NDArray[np.float32], day: NDArray[np.float64]) -> None:
+        absent = ~self.task.available(day)
+        stops = action[:, -1] > 0.5
+        declared = action[:, :-1].argmax(axis=1)
+        gone = stops & absent[np.arange(len(day)), declared]
+        row = int(gone.argmax())
+        self.require(not gone.any(), f"act declared arm {declared[row]} on day {day[row]:g}, when it is not there")
+        served = absent & (action[:, :-1] > 0) & ~stops[:, None]
+        if isinstance(self.agent, Allocation) and served.any():  # the world serves them nothing whatever their score
+            row, arm = np.argwhere(served)[0]
+            self.require(False, f"act served arm {arm} on day {day[row]:g}, when it is not there")
 
     def require(self, holds: bool, message: str) -> None:
         if not holds:
@@ -101,8 +118,12 @@ class _Checked:
         return f"{type(self.agent).__name__}: {text} (playing {self.task})"
 
     def play(self, num_experiments: int = BATCH, seed: int = 0) -> list[NDArray[np.float32]]:
-        """A short batch of experiments from the start, a third of which ends on the way; all actions."""
+        """A short batch of experiments from the start, a third of which ends on the way; all actions.
+
+        What the agent was shown, and of which experiments, is kept in `shown`.
+        """
         self.reset(num_experiments, seed)
+        self.shown: list[tuple[Observation, NDArray[np.intp]]] = []
         rng = np.random.default_rng(99)
         visits = np.zeros((num_experiments, self.task.num_arms))
         conversions = np.zeros_like(visits)
@@ -114,10 +135,13 @@ class _Checked:
                 experiments = experiments[experiments % 3 != 1]
             day = np.full((len(experiments), 1), update / self.task.updates_per_day)
             observation = {"visits": visits[experiments], "conversions": conversions[experiments], "day": day}
+            self.shown.append((observation, experiments))
             action = self.act(observation, experiments)
             actions.append(action)
             copies.append(action.copy())
-            weights = action[:, :-1].astype(np.float64)
+            there = self.task.available(day[:, 0])
+            weights = action[:, :-1].astype(np.float64) * there
+            weights += there * (weights.sum(axis=1, keepdims=True) == 0)
             served = rng.multinomial(
                 self.task.visits_per_day // self.task.updates_per_day, weights / weights.sum(axis=1, keepdims=True)
             )
@@ -233,10 +257,65 @@ def _keeps_its_promise(checked: _Checked) -> None:
         )
 
 
+def _stands_alone_over_time(checked: _Checked) -> None:
+    """What `deterministic` promises of an agent that remembers: what others did before does not matter either."""
+    if not checked.agent.deterministic:
+        return
+    actions = checked.play()
+    shown = checked.shown
+    for experiment in (0, BATCH - 1):
+        checked.reset(1)
+        for update, ((observation, experiments), action) in enumerate(zip(shown, actions, strict=True)):
+            rows = np.flatnonzero(experiments == experiment)
+            alone = checked.act(_take(observation, rows), np.zeros(1, dtype=np.intp))
+            checked.require(
+                np.array_equal(alone, action[rows]),
+                f"deterministic is True, but an experiment played alone got another action at update {update}",
+            )
+
+
+def _parts_are_data(checked: _Checked) -> None:
+    """The parts of an allocation are what they were made, before and after playing, and after pickling."""
+    if not isinstance(checked.agent, Allocation):
+        return
+    parts = [part for part in checked.agent.parts if part is not checked.agent]
+    before = [repr(part) for part in parts]
+    checked.play()
+    for part, was in zip(parts, before, strict=True):
+        checked.require(repr(part) == was, f"playing changed {was} into {part!r}; expected it to keep its state")
+        again = repr(pickle.loads(pickle.dumps(part)))
+        checked.require(again == was, f"pickling changed {was} into {again}")
+
+
+def _memory_counts(checked: _Checked) -> None:
+    """The counts of an allocation's memory are counts: finite, and no more conversions than visits."""
+    memory = getattr(checked.agent, "_memory", None)
+    if not isinstance(checked.agent, Allocation) or memory is None:
+        return
+    checked.play()
+    batch = Batch(checked.task, BATCH, (memory,))
+    for observation, experiments in checked.shown:
+        evidence = batch.see(observation, experiments, checked.agent.prior)
+        counts = memory.counts(evidence)
+        shape = evidence.visits.shape
+        for name, array in zip(("visits", "conversions"), counts, strict=True):
+            fits = isinstance(array, np.ndarray) and array.shape == shape
+            checked.require(fits, f"{memory!r} returned {name} {array!r}; expected an array of shape {shape}")
+        visits, conversions = counts
+        wrong = ~((conversions >= 0) & (conversions <= visits) & np.isfinite(visits))
+        if wrong.any():
+            row, arm = np.argwhere(wrong)[0]
+            found = f"{conversions[row, arm]} conversions of {visits[row, arm]} visits"
+            checked.require(False, f"{memory!r} counts {found} on day {evidence.day[row]:g}, arm {arm}")
+
+
 CHECKS: tuple[Callable[[_Checked], None], ...] = (
     _plays_and_forgets,
     _pickles,
     _serves_extremes,
     _claims,
     _keeps_its_promise,
+    _stands_alone_over_time,
+    _parts_are_data,
+    _memory_counts,
 )

@@ -108,6 +108,7 @@ class BayesOptimal(Allocation):
     """
 
     source: ClassVar[str] = 'Berry and Fristedt (1985), "Bandit Problems", chapter 2'
+    needs_all: ClassVar[bool] = True
 
     def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
         super().reset(task, num_experiments, rng)

@@ -44,4 +44,5 @@ class EpsilonGreedy(Allocation):
             epsilon *= np.minimum(1, self.decay_after / np.maximum(evidence.total_visits, 1))[:, None]
         visited = evidence.visits > 0
         observed = np.where(visited, evidence.conversions / np.where(visited, evidence.visits, 1), np.inf)
-        return epsilon / evidence.task.num_arms + (1 - epsilon) * share_among_leaders(observed)
+        observed = evidence.present(observed)
+        return epsilon / evidence.num_available * evidence.available + (1 - epsilon) * share_among_leaders(observed)

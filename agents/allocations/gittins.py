@@ -25,6 +25,7 @@ class Gittins(IndexPolicy):
     """
 
     source: ClassVar[str] = 'Kaufmann (2018), "On Bayesian index policies", Annals of Statistics 46, section 2.2'
+    needs_all: ClassVar[bool] = True
 
     def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
         super().reset(task, num_experiments, rng)

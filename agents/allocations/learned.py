@@ -49,6 +49,7 @@ class Learned(Allocation):
         Raises:
             ValueError: a policy for single visits asked to split a day's traffic, or the other way round.
         """
+        super().check_task(task)
         per_update = task.visits_per_day / task.updates_per_day
         fitting = "per-visit" if per_update == 1 else "daily"
         if self.policy.kind != fitting:
@@ -63,7 +64,7 @@ class Learned(Allocation):
         Raises:
             ValueError: as `check_task`.
         """
-        self.check_task(task)
+        super().reset(task, num_experiments, rng)
         for name in [name for name in RANGES if name in self.policy.trained]:
             low, high = self.policy.trained[name]
             value = getattr(task, name)
@@ -73,7 +74,6 @@ class Learned(Allocation):
                     f"this task has {value:g}, and what they do there is untested",
                     stacklevel=2,
                 )
-        super().reset(task, num_experiments, rng)
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         """The policy's split, shape (n, K)."""

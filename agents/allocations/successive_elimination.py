@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from agents import _check
 from agents.allocation import Allocation
-from agents.evidence import Evidence
+from agents.evidence import Evidence, State
 from agents.stopping.always_valid import confidence_bounds
 from bandit_env.world.task import Task
 
@@ -32,15 +32,19 @@ class SuccessiveElimination(Allocation):
         super().__post_init__()
         _check.fraction("delta", self.delta)
 
-    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
-        super().reset(task, num_experiments, rng)
-        self._active = np.ones((num_experiments, task.num_arms), dtype=bool)
+    def new_state(self, task: Task, num_experiments: int) -> State:
+        return {"active": np.ones((num_experiments, task.num_arms), dtype=bool)}
+
+    def update_state(self, evidence: Evidence) -> None:
+        remembered = evidence.state_of(self)["active"]
+        active = remembered[evidence.experiments]
+        lower, upper = confidence_bounds(evidence.conversions, evidence.visits, self.delta / active.shape[1])
+        best_lower = np.where(active & evidence.available, lower, 0).max(axis=1, keepdims=True)
+        remembered[evidence.experiments] = active & (upper >= best_lower)
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
-        active = self._active[evidence.experiments]
-        lower, upper = confidence_bounds(evidence.conversions, evidence.visits, self.delta / active.shape[1])
-        best_lower = np.where(active, lower, 0).max(axis=1, keepdims=True)
-        active &= upper >= best_lower
-        self._active[evidence.experiments] = active
+        """Equal shares of the arms that are left; of all that are there, where none of those left is."""
+        active = evidence.state_of(self)["active"][evidence.experiments] & evidence.available
+        active |= ~active.any(axis=1, keepdims=True) & evidence.available
         shares: NDArray[np.float64] = active / active.sum(axis=1, keepdims=True)
         return shares

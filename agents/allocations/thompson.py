@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from agents import _check
 from agents.allocation import Allocation
 from agents.evidence import Evidence
-from bandit_env.world.task import Task
 
 
 @dataclass(eq=False)
@@ -31,35 +30,27 @@ class Thompson(Allocation):
 
 @dataclass(eq=False)
 class TemperedThompson(Allocation):
-    """Thompson sampling that is made bolder or more careful: P(best)^gamma, normalised, over a least share.
+    """Thompson sampling that is made bolder or more careful: P(best)^gamma, normalised.
 
-    weights = floor + (1 - K floor) P(best)^gamma / sum_j P(best_j)^gamma. gamma > 1 exploits sooner, gamma <
-    1 explores longer; the floor keeps every arm's estimate alive, as experimentation platforms do.
+    weights = P(best)^gamma / sum_j P(best_j)^gamma. gamma > 1 exploits sooner, gamma < 1 explores longer; a `floor`
+    keeps every arm's estimate alive, as experimentation platforms do.
 
     Attributes:
         gamma: exponent of P(best); 1 is plain Thompson sampling.
-        floor: least share of every arm, from 0 to 1 / K.
     """
 
     gamma: float = 1.0
-    floor: float = 0.0
     source: ClassVar[str] = 'Chapelle and Li (2011), "An empirical evaluation of Thompson sampling", section 3'
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check.positive("gamma", self.gamma)
-        _check.share("floor", self.floor)
-
-    def reset(self, task: Task, num_experiments: int, rng: np.random.Generator) -> None:
-        super().reset(task, num_experiments, rng)
-        if self.floor * task.num_arms > 1:
-            raise ValueError(f"floor is {self.floor}; expected at most 1 / {task.num_arms} for {task.num_arms} arms")
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         best = evidence.probability_best
         bold = (best / best.max(axis=1, keepdims=True)) ** self.gamma  # the largest is 1: no underflow of all
         shares: NDArray[np.float64] = bold / bold.sum(axis=1, keepdims=True)
-        return self.floor + (1 - evidence.task.num_arms * self.floor) * shares
+        return shares
 
 
 @dataclass(eq=False)
@@ -90,7 +81,8 @@ class TopTwoThompson(Allocation):
             others[:, leader] = 0
             rest = others.sum(axis=1, keepdims=True)  # 1 - alpha_j, without cancellation when alpha_j is nearly 1
             certain = rest[:, 0] <= 0
-            others[certain] = np.arange(num_arms) != leader  # no challenger is left to draw: any of them
-            rest[certain] = num_arms - 1
+            others[certain] = evidence.available[certain]  # no challenger is left to draw: any of them
+            others[certain, leader] = 0
+            rest[certain] = np.maximum(others[certain].sum(axis=1, keepdims=True), 1)
             weights += (1 - self.beta) * best[:, leader, None] * others / rest
         return weights

@@ -26,9 +26,18 @@ class TrackAndStop(Allocation):
     source: ClassVar[str] = "Garivier and Kaufmann (2016), COLT, section 3.1"
 
     def weights(self, evidence: Evidence) -> Floats:
+        shares = np.zeros(evidence.visits.shape)
         batch = evidence.task.visits_per_day / evidence.task.updates_per_day
-        visits, total = evidence.visits, evidence.total_visits[:, None]
-        proportions, _ = optimal_proportions(evidence.rate)
+        for rows, arms in evidence.patterns():
+            place = np.ix_(rows, arms)
+            shares[place] = self._track(evidence.visits[place], evidence.rate[place], batch)
+        return shares
+
+    @staticmethod
+    def _track(visits: Floats, rate: Floats, batch: float) -> Floats:
+        """Shares of the next update, of arms that are all there, shape (n, K)."""
+        total = visits.sum(axis=1, keepdims=True)
+        proportions, _ = optimal_proportions(rate)
         if batch <= 1:
             # The deficit that the next visit fills. What must be explored goes before what is tracked.
             starved = visits < np.maximum(np.sqrt(total) - visits.shape[1] / 2, np.finfo(float).tiny)

@@ -29,7 +29,7 @@ class IndexPolicy(Allocation):
         """The index of every arm, shape (n, K); infinite where the arm is to be served first."""
 
     def weights(self, evidence: Evidence) -> Floats:
-        return share_among_leaders(self.index(evidence))
+        return share_among_leaders(evidence.present(self.index(evidence)))
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class UCB1(IndexPolicy):
     source: ClassVar[str] = "Auer, Cesa-Bianchi and Fischer (2002), Machine Learning 47, figure 1"
 
     def index(self, evidence: Evidence) -> Floats:
-        width = np.sqrt(2 * _log_visits(evidence) / np.maximum(evidence.visits, 1))
+        width = np.sqrt(2 * _log_visits(evidence) / _divisor(evidence.visits))
         return np.where(evidence.visits > 0, evidence.rate + width, np.inf)
 
 
@@ -63,7 +63,7 @@ class KLUCB(IndexPolicy):
 
         log_visits = _log_visits(evidence)
         reach = log_visits + self.c * np.log(np.maximum(log_visits, 1))
-        index = kl_upper(evidence.rate, reach / np.maximum(evidence.visits, 1))
+        index = kl_upper(evidence.rate, reach / _divisor(evidence.visits))
         return np.where(evidence.visits > 0, index, np.inf)
 
 
@@ -92,7 +92,16 @@ class BayesUCB(IndexPolicy):
         return np.asarray(betainccinv(successes + a, failures + b, tail), np.float64)
 
 
+def _divisor(visits: Floats) -> Floats:
+    """The visits, with 1 for none; a memory's counts may lie between."""
+    return np.where(visits > 0, visits, 1.0)
+
+
 def _log_visits(evidence: Evidence) -> Floats:
-    """log(t), t the visits of all arms together and at least 1, shape (n, 1)."""
+    """log(t), t the visits that count, of all arms together, and at least 1, shape (n, 1).
+
+    With a window or a discount it is the log of the window's or the discounted visits, as in Garivier and Moulines
+    (2011): log(min(t, window)).
+    """
     log_visits: Floats = np.log(np.maximum(evidence.total_visits, 1))[:, None]
     return log_visits

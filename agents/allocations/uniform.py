@@ -19,7 +19,7 @@ class Uniform(Allocation):
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         """1 / K, shape (n, K)."""
-        return np.full(evidence.visits.shape, 1 / evidence.task.num_arms)
+        return evidence.equal_weights
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agents import _check
 from agents.evidence import Evidence
+from agents.part import Part
 from bandit_env import plugins
 
 GROUP = "bandit_env.stopping_rules"
@@ -18,11 +19,15 @@ Decision = tuple[NDArray[np.intp], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class StoppingRule(ABC):
-    """Decides from the evidence whether an experiment ends. A dataclass whose fields are its parameters."""
+class StoppingRule(Part, ABC):
+    """Decides from the evidence whether an experiment ends. A dataclass whose fields are its parameters.
 
-    source: ClassVar[str] = ""
-    """Where the rule is published."""
+    It is asked at every update from `min_days` on. One that must follow an experiment from its first update remembers
+    what it needs (see `agents.part.Part`).
+    """
+
+    promise: ClassVar[str] = ""
+    """What it promises of counts that are all kept, and what a memory voids: "a level of alpha"."""
 
     @abstractmethod
     def decide(self, evidence: Evidence) -> Decision:

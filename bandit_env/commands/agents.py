@@ -4,9 +4,9 @@ import argparse
 
 from bandit_env.commands.common import console
 
-HELP = "agents and stopping rules, with parameters and sources"
+HELP = "agents, memories and stopping rules, with parameters and sources"
 DESCRIPTION = """\
-List what can be named in an experiment file: agents and stopping rules, with their parameters and sources.
+List what can be named in an experiment file: agents, memories and stopping rules, with their parameters and sources.
 
 example:
   bandit-env agents

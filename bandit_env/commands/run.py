@@ -43,6 +43,8 @@ def main(options: argparse.Namespace) -> int:
 
     overrides = {"replications": options.replications, "seed": options.seed, "traces": options.trace}
     experiment = config.load(options.config, **overrides)
+    for remark in experiment.remarks:
+        complain(f"note: {remark}", 0)
     out = options.out or _default_folder(experiment.config["name"])
     try:
         with engine(options) as where, _watcher(out) as watcher:

@@ -85,11 +85,13 @@ class Experiment:
         config: JSON-able; what `config.json` holds, and what a resumed run must share.
         cells: a plan per scenario and agent, scenario by scenario.
         about: what `cell.json` holds, for each cell.
+        remarks: what agents have to say about their scenarios, to be shown once before anything is played.
     """
 
     config: dict[str, Any]
     cells: list[CellPlan]
     about: list[dict[str, Any]]
+    remarks: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def replications(self) -> int:
@@ -167,7 +169,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
             for folder, entry in zip(folders, about, strict=True)
         ],
     }
-    return Experiment(config, plans, about)
+    return Experiment(config, plans, about, list(_remarks(plans)))
 
 
 def _validate(table: dict[str, Any]) -> ExperimentFile:
@@ -295,6 +297,17 @@ def _check_task(plan: CellPlan) -> None:
         check(plan.task)
     except ValueError as error:
         raise ExperimentError(f"agent {plan.agent!r} in scenario {plan.scenario!r}: {error}") from error
+
+
+def _remarks(plans: list[CellPlan]) -> Iterator[str]:
+    """What agents with a method `remarks` say about their tasks, each once for an agent."""
+    said: set[tuple[str, str]] = set()
+    for plan in plans:
+        ask = getattr(plan.build_agent(), "remarks", None)
+        for remark in ask(plan.task) if callable(ask) else ():
+            if (plan.agent, remark) not in said:
+                said.add((plan.agent, remark))
+                yield f"agent {plan.agent!r} in scenario {plan.scenario!r}: {remark}"
 
 
 def _parameters(agent: Any, given: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -92,8 +93,11 @@ def run(
     table["agents"] = list(_tables(agents))
     if classical is not None:
         table["classical"] = dict(classical)
+    experiment = experiment_file.resolve(table)
+    for remark in experiment.remarks:
+        warnings.warn(remark, stacklevel=2)
     return execute(
-        experiment_file.resolve(table),
+        experiment,
         engine=choose_engine(executor),
         out=None if out is None else Path(out),
         resume=resume,

@@ -1,4 +1,4 @@
-"""What can be named in an experiment file: agents and stopping rules, with their parameters and sources."""
+"""What can be named in an experiment file: agents, memories and stopping rules, with their parameters and sources."""
 
 import inspect
 from collections.abc import Iterator
@@ -9,12 +9,13 @@ from rich.table import Table
 from bandit_env import plugins
 from bandit_env.experiment.cell import AGENTS
 
+MEMORIES = "bandit_env.memories"
 STOPPING_RULES = "bandit_env.stopping_rules"
 
 
 def tables() -> Iterator[Table]:
     """A table per group, one row per name."""
-    for title, group in (("Agents", AGENTS), ("Stopping rules", STOPPING_RULES)):
+    for title, group in (("Agents", AGENTS), ("Memories", MEMORIES), ("Stopping rules", STOPPING_RULES)):
         table = Table(title=title, title_justify="left", title_style="bold", padding=(0, 1))
         for column in ("name", "what it does", "parameters", "source"):
             table.add_column(column, no_wrap=column == "name", overflow="fold")

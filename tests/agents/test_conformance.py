@@ -9,6 +9,7 @@ import pytest
 import agents
 from agents.agent import Agent
 from agents.allocation import Allocation
+from agents.allocations.thompson import Thompson
 from agents.allocations.uniform import Uniform
 from agents.stopping import make_rule
 from agents.testing import Nonconformity, check_agent
@@ -40,6 +41,14 @@ AGENTS = {
     "uniform-classical": ({"baseline": 0.2, "target": 0.3}, None),
 }
 
+# One row per memory: arguments.
+MEMORIES = {
+    "all": {},
+    "delay-corrected": {"mean_days": 1.5},
+    "discounted": {"factor": 0.9},
+    "window": {"days": 3},
+}
+
 # One row per stopping rule: arguments.
 RULES = {
     "after": {"days": 20},
@@ -56,8 +65,9 @@ RULES = {
 }
 
 
-def test_the_tables_hold_every_agent_and_rule_that_we_register():
+def test_the_tables_hold_every_part_that_we_register():
     assert sorted(AGENTS) == [name for name in agents.available() if ":" not in name]
+    assert sorted(MEMORIES) == plugins.available("bandit_env.memories")
     assert sorted(RULES) == plugins.available("bandit_env.stopping_rules")
 
 
@@ -74,6 +84,12 @@ def test_an_agent_conforms_with_every_stopping_rule(name):
     check_agent(Uniform(stopping={"rule": name, **RULES[name]}))
 
 
+@pytest.mark.parametrize("name", MEMORIES)
+def test_an_agent_conforms_with_every_memory(name):
+    schedule = {"warm_up_days": 3, "every_days": 2, "floor": 0.05}
+    check_agent(Thompson(memory={"memory": name, **MEMORIES[name]}, stopping="value-remaining", **schedule))
+
+
 @pytest.mark.parametrize("name", [name for name in AGENTS if name != "learned"])
 def test_parameters_rebuild_the_agent(name):
     arguments, _ = AGENTS[name]
@@ -83,7 +99,7 @@ def test_parameters_rebuild_the_agent(name):
     if name == "uniform-classical":
         assert rule == agent.stopping
         del parameters["stopping"]
-    assert agents.make(name, **parameters).parameters == agent.parameters
+    assert agents.make(name, **parameters) == agent
 
 
 @pytest.mark.parametrize("name", [name for name in AGENTS if name != "learned"])

@@ -47,6 +47,13 @@ def test_its_stopping_rule_goes_with_ours(installed):
     check_agent(agents.make("thompson", stopping=rule))
 
 
+def test_its_memory_goes_with_our_agents_and_rules(installed):
+    agent = agents.make("thompson", memory={"memory": "first-days", "days": 3}, stopping="value-remaining")
+    assert agent.parameters["memory"] == {"memory": "example_bandit_agents:FirstDays", "days": 3}
+    assert agents.make("thompson", memory=agent.parameters["memory"]) == agents.make("thompson", memory=agent.memory)
+    check_agent(agent)
+
+
 def test_without_installing_a_class_is_named_in_full(installed):
     assert agents.make("example_bandit_agents:HalfAndHalf", mix=0.1).mix == 0.1
 
@@ -55,7 +62,7 @@ def test_it_is_played_by_the_command_line(installed, tmp_path, capsys):
     config = tmp_path / "experiment.toml"
     config.write_text(
         "replications = 20\n[scenario]\nrates = [0.2, 0.4]\nmax_days = 30\n"
-        '[[agents]]\nname = "half-and-half"\nstopping = "many-visits"\n'
+        '[[agents]]\nname = "half-and-half"\nstopping = "many-visits"\nmemory = { memory = "first-days", days = 5 }\n'
     )
     assert cli.main(["run", str(config), "--out", str(tmp_path / "run"), "--no-figures"]) == 0
     assert "half-and-half" in capsys.readouterr().out
@@ -78,3 +85,15 @@ def test_a_broken_package_does_not_hide_the_others(installed):
 def test_what_is_no_agent_is_refused():
     with pytest.raises(ValueError, match=r"is a ValueRemaining; expected an agents.Agent"):
         agents.make("agents.stopping:ValueRemaining")
+
+
+def test_what_an_agent_remarks_is_said_once_before_play(installed, tmp_path, capsys):
+    config = tmp_path / "experiment.toml"
+    config.write_text(
+        "replications = 5\n[[scenarios]]\nname = 'a'\nmax_days = 20\n[[scenarios]]\nname = 'b'\nmax_days = 20\n"
+        '[[agents]]\nname = "thompson"\nstopping = "many-visits"\nmemory = { memory = "first-days" }\n'
+    )
+    assert cli.main(["run", str(config), "--out", str(tmp_path / "run"), "--no-figures"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("note: agent 'thompson' in scenario 'a': ManyVisits promises an example where every visit") == 1
+    assert "scenario 'b'" not in said
