@@ -1,8 +1,6 @@
 """`python -m bandit_env` is `bandit-env`."""
 
-import sys
-
-from bandit_env.cli import main
+from bandit_env.cli import process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

@@ -1,15 +1,16 @@
-"""What several commands share: where the work is done, what is shown while it is, and how things are said."""
+"""What several commands share: where the work is done, what is shown while it is; how things are said: `words`."""
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from bandit_env.commands.words import complain, console
 
+if TYPE_CHECKING:
     from bandit_env.engines.engine import Engine
+
+__all__ = ["add_engine", "complain", "console", "engine", "progress"]
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -43,17 +44,3 @@ def progress() -> Iterator[Any]:
 
     with ProgressBar() as bar:
         yield bar
-
-
-def console() -> "Console":
-    """Where tables go: standard output."""
-    from rich.console import Console
-
-    # A pipe or a file has no width of its own: do not squeeze tables into 80 columns there.
-    return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False, highlight=False)
-
-
-def complain(what: object, status: int) -> int:
-    """Say on standard error what went wrong; returns the exit status."""
-    print(f"bandit-env: {what}", file=sys.stderr)
-    return status

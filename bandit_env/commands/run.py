@@ -3,13 +3,15 @@
 import argparse
 import contextlib
 import datetime
+import itertools
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bandit_env.commands import interrupt
 from bandit_env.commands.common import add_engine, complain, console, engine
-from bandit_env.errors import WorkerError
+from bandit_env.errors import ExperimentError, WorkerError
 
 HELP = "play an experiment file"
 DESCRIPTION = """\
@@ -45,45 +47,69 @@ def main(options: argparse.Namespace) -> int:
     experiment = config.load(options.config, **overrides)
     for remark in experiment.remarks:
         complain(f"note: {remark}", 0)
-    out = options.out or _default_folder(experiment.config["name"])
-    try:
-        with engine(options) as where, _watcher(out) as watcher:
-            result = execute(
-                experiment,
-                engine=where,
-                out=out,
-                resume=options.resume,
-                overwrite=options.overwrite,
-                watcher=watcher,
-            )
-        report.write(result, console(), max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
-    except (KeyboardInterrupt, WorkerError) as error:
-        what, status = ("interrupted", 130) if isinstance(error, KeyboardInterrupt) else (error, 1)
-        again = shlex.join(["bandit-env", "run", *_repeat(options), "--out", str(out), "--resume"])
-        return complain(f"{what}; what was finished is in {out}. To go on:\n  {again}", status)
+    with _folder(options, experiment.config["name"]) as out:
+        again = shlex.join(["bandit-env", "run", *_repeat(options, out)])
+        to_go_on = f"what was finished is in {out}. To go on:\n  {again}"
+        interrupt.advise(f"interrupted; {to_go_on}")
+        try:
+            with engine(options) as where, _watcher(out) as watcher:
+                result = execute(
+                    experiment,
+                    engine=where,
+                    out=out,
+                    resume=options.resume,
+                    overwrite=options.overwrite,
+                    watcher=watcher,
+                )
+        except WorkerError as error:
+            return complain(f"{error}; {to_go_on}", 1)
+    report.write(result, console(), max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
     for failure in result.failures:
         complain(failure, 1)
     return 1 if result.failures else 0
 
 
-def _default_folder(name: str) -> Path:
-    """A new folder, runs/<config>/<time>."""
+@contextlib.contextmanager
+def _folder(options: argparse.Namespace, name: str) -> Iterator[Path]:
+    """The folder for the results: the one asked for, or a new one, runs/<config>/<time>, of this run alone."""
     from bandit_env.experiment.config import slug
 
-    stem = Path("runs") / slug(name) / datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder, count = stem, 2
-    while folder.exists():
-        folder, count = stem.with_name(f"{stem.name}-{count}"), count + 1
-    return folder
+    if options.out is not None:
+        yield options.out
+        return
+    out = _new_folder(Path("runs") / slug(name), datetime.datetime.now().strftime("%Y%m%d-%H%M%S"))
+    try:
+        yield out
+    except ExperimentError:
+        with contextlib.suppress(OSError):
+            out.rmdir()  # only where nothing has come into it
+        raise
 
 
-def _repeat(options: argparse.Namespace) -> Iterator[str]:
-    """The arguments that decide the rows."""
+def _new_folder(parent: Path, name: str) -> Path:
+    """Make a folder that nobody has: not even one of many processes that ask in the same moment."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for count in itertools.count(1):
+            folder = parent / (name if count == 1 else f"{name}-{count}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    except OSError as error:
+        raise ExperimentError(f"{parent}: cannot be written ({error.strerror or error})") from error
+    raise AssertionError("there is always another number")
+
+
+def _repeat(options: argparse.Namespace, out: Path) -> Iterator[str]:
+    """The arguments that go on with this run."""
     yield str(options.config)
     for name in ("replications", "seed", "trace", "workers", "dask"):
         value = getattr(options, name)
         if value is not None:
             yield from (f"--{name}", str(value))
+    yield from ("--out", str(out), "--resume")
+    if options.no_figures:
+        yield "--no-figures"
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ Row = Mapping[Any, Any]
 
 
 def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIOS) -> None:
-    """Print the tables; for a run in a folder, write summary.csv, the figures and the event files there.
+    """For a run in a folder, write summary.csv, the figures and the event files there; then print the tables.
 
     What is there already is replaced, so a report may be made any number of times.
 
@@ -38,18 +38,23 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
         max_scenarios: draw figures of the first few scenarios only; None draws those of all.
 
     Raises:
-        StorageError: the run's folder cannot be written.
+        StorageError: the run's folder cannot be written. The tables are printed all the same.
     """
     if not run.cells:
         return
-    for table in tables(run, console.width):
-        console.print(table)
-    if run.directory is None:
-        return
     try:
-        drawn = _files(run, run.directory, max_scenarios)
+        drawn = None if run.directory is None else _files(run, run.directory, max_scenarios)
     except OSError as error:
         raise StorageError(f"{run.directory}: the report cannot be written ({error.strerror or error})") from error
+    finally:
+        for table in tables(run, console.width):
+            console.print(table)
+    if drawn is not None:
+        _where(run, console, drawn, max_scenarios)
+
+
+def _where(run: Run, console: "Console", drawn: int, max_scenarios: int | None) -> None:
+    """Say where the files are, and how to look at them."""
     folder = shlex.quote(str(run.directory))
     scenarios = len({cell.scenario for cell in run.cells})
     if max_scenarios == 0:
@@ -57,6 +62,7 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
     elif max_scenarios is not None and scenarios > max_scenarios:
         what = f"Figures of the first {max_scenarios} scenarios; for all {scenarios}:"
         console.print(f"{what} bandit-env report {folder}", soft_wrap=True)
+    assert run.directory is not None
     figures = f"{drawn} figures in {run.directory / 'figures'}; all" if drawn else "All"
     console.print(f"{figures} rows in {run.directory}. To look at them:", soft_wrap=True)
     console.print(f"  tensorboard --logdir {folder}", soft_wrap=True)

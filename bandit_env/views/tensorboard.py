@@ -65,14 +65,19 @@ class Progress:
     def update(self, replications: int, *, stopping_day: float, regret: float, correct: float) -> None:
         """Write the means over the replications finished so far, whose number is the step."""
         if self._writer is None:
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
             remove_events(self._directory)
-            self._writer = EventFileWriter(str(self._directory), filename_suffix=PROGRESS)
+            self._begin()
         values = {"stopping_day": stopping_day, "regret": regret, "correct": correct}
         scalars = {f"progress/{name}": value for name, value in values.items()}
-        self._writer.add_event(_scalars(replications, scalars, time.time()))
-        self._writer.flush()
+        self._writer.write(_scalars(replications, scalars, time.time()).SerializeToString())
+
+    def _begin(self) -> None:
+        """Open the file. (`EventFileWriter` has a thread and a queue, where Ctrl-C can wait for minutes.)"""
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        path = self._directory / f"{PREFIX}.{time.time_ns()}{PROGRESS}"
+        self._writer = RecordWriter(path.open("xb", buffering=0))  # a record is written in one call
+        self._writer.write(_first().SerializeToString())
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -367,15 +372,20 @@ def _markdown(summary: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def _first() -> "Event":
+    """What every event file begins with."""
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    return Event(wall_time=time.time(), file_version="brain.Event:2")
+
+
 def _replace(directory: Path, events: Sequence["Event"]) -> None:
     """Write a folder's results file, whole, and remove the older one; `progress/*` stay."""
-    from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     buffer = io.BytesIO()
     writer = RecordWriter(buffer)
-    now = time.time()
-    for event in (Event(wall_time=now, file_version="brain.Event:2"), *events):
+    for event in (_first(), *events):
         writer.write(event.SerializeToString())
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{PREFIX}.{time.time_ns()}{RESULTS}"

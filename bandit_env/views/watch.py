@@ -1,5 +1,6 @@
 """Who watches a run: a progress bar, and TensorBoard's `progress/*` tags."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -86,7 +87,8 @@ class EventFiles:
         if folder not in self._writers:
             self._writers[folder] = tensorboard.Progress(self._out / folder)
         means = {name: seen[name] / count for name in ("stopping_day", "regret", "correct")}
-        self._writers[folder].update(count, **means)
+        with contextlib.suppress(OSError):  # what cannot be written is told by the store, which has more to lose
+            self._writers[folder].update(count, **means)
 
 
 class Together:

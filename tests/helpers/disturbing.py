@@ -26,13 +26,17 @@ def finished(out):
     return {path for path in out.rglob("chunks/*.chunk") if chunk.load(path) is not None}
 
 
+# Where the tests run in the background of a script, or under nohup, SIGINT is ignored, and that is inherited.
+HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def start_cli(tmp_path, *options, experiment=INTERRUPTED, before=""):
     (tmp_path / "long.toml").write_text(experiment)
     # "ready" once `main` has begun: what comes before it is Python's own
     script = (
-        f"{before}\nimport sys; from bandit_env import cli; parser = cli._parser\n"
+        f"{HEARS}\n{before}\nfrom bandit_env import cli; parser = cli._parser\n"
         "cli._parser = lambda: (print('ready', flush=True), parser())[1]\n"
-        "sys.exit(cli.main())"
+        "cli.process()"
     )
     return subprocess.Popen(
         [sys.executable, "-c", script, "run", "long.toml", "--out", "out", *options],
