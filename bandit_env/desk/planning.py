@@ -11,7 +11,7 @@ from bandit_env.errors import ExperimentError
 from bandit_env.experiment import config
 from bandit_env.experiment.results import Run
 from bandit_env.experiment.sweep import Watcher, execute
-from bandit_env.views import report, summary
+from bandit_env.views import summary, tables
 
 BANDIT = "thompson"
 HORIZON = 5000  # days, by default: no plan is longer, unless its classical test is
@@ -90,7 +90,7 @@ def plan(
 
 def show(run: Run, console: Console) -> None:
     """The table, and the answer in words."""
-    for table in report.tables(run, console.width):
+    for table in tables.tables(run, console.width):
         console.print(table)
     lines = summary.summarise(run)
     bandit, classical = lines.iloc[0], lines.iloc[-1]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bandit_env.errors import ExperimentError
 from bandit_env.experiment.files import SEAL, DamagedError, check, digest, read_json, unseal, within
 from bandit_env.stats.posterior import weights_and_value_remaining
+from bandit_env.world.scenario import Scenario
 from bandit_env.world.task import Task
 
 CONFIG = "config.json"
@@ -100,8 +101,33 @@ class Cell:
     rows: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        prior = prior_of(self.parameters["agent"].get("prior"))
-        object.__setattr__(self, "traces", [replace(trace, prior=prior) for trace in self.traces])
+        object.__setattr__(self, "traces", [replace(trace, prior=self.prior) for trace in self.traces])
+
+    @property
+    def prior(self) -> tuple[float, float]:
+        """(a, b) of the Beta prior that the agent holds; Beta(1, 1) where it does not say."""
+        return prior_of(self.parameters["agent"].get("prior"))
+
+    @cached_property
+    def world(self) -> Scenario:
+        """The scenario, made anew from its arguments."""
+        return Scenario(**self.parameters["scenario"])
+
+    @property
+    def equal_arms(self) -> bool:
+        """Whether no arm is better than another, by construction: then there is no correct, wrong or worse."""
+        return self.world.equal_arms
+
+    @property
+    def loss_days(self) -> int:
+        """The day to which the loss is counted."""
+        assert self.world.loss_days is not None
+        return self.world.loss_days
+
+    @property
+    def steady(self) -> bool:
+        """Whether every arm's rate is the same on every day."""
+        return not getattr(self.world, "effects", ())
 
     @property
     def episodes(self) -> pd.DataFrame:

@@ -128,7 +128,7 @@ def savings(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
     unit = series.time_unit(cells[0])
     columns = [_savings(cells, unit), _losses(cells)]
     compared = all(cell.classical is not None and cell.rates is not None for cell in cells)
-    caption = _caption(cells, seed, "outermost bars hold all beyond")
+    caption = _caption(cells, seed, f"outermost bars hold all beyond{_cut(cells)}")
     figure, grid = canvas.page(
         "What the experiments save against the classical test" if compared else "How experiments end",
         "Each agent's distribution over its replications, and its mean",
@@ -231,27 +231,32 @@ def regret(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
 
 
 def operating_characteristic(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
-    """Mean stopping day against the share of experiments that declare the best arm, one point per agent."""
+    """Mean stopping day against the share of experiments that declare the best arm, one point per agent.
+
+    On equal arms, where each is the best: against the share that claims a difference.
+    """
     unit = series.time_unit(cells[0])
-    caption = _caption(cells, seed, "bars: 95 % intervals")
+    column, what = ("claimed_winner", "claims a difference") if cells[0].equal_arms else ("correct", "correct")
+    caption = _caption(cells, seed, f"bars: 95 % intervals{_cut(cells)}")
     figure, [[axes]] = canvas.page(
         "Sooner, or surer",
-        f"Mean {unit}s until the experiment stops, against the share that declares the best arm",
+        f"Mean {unit}s until the experiment stops, against the share that "
+        + ("claims a difference where there is none" if cells[0].equal_arms else "declares the best arm"),
         caption,
         right=canvas.room_for([cell.agent for cell in cells]),
         height=2.7,
     )
     points = []
     for index, cell in enumerate(cells):
-        rows = cell.columns(["stopping_day", "correct"])
+        rows = cell.columns(["stopping_day", column])
         days = rows["stopping_day"].to_numpy() * series.units_per_day(cell)
         mean, half = days.mean(), Z95 * days.std() / np.sqrt(len(days))
-        share, (low, high) = rows["correct"].mean(), wilson(int(rows["correct"].sum()), len(rows))
+        share, (low, high) = rows[column].mean(), wilson(int(rows[column].sum()), len(rows))
         axes.plot([mean - half, mean + half], [100 * share] * 2, color=colour(index), lw=1.4, alpha=0.6)
         axes.plot([mean] * 2, [100 * low, 100 * high], color=colour(index), lw=1.4, alpha=0.6)
         axes.plot(mean, 100 * share, "o", color=colour(index), ms=7, mec="white", mew=1, zorder=4)
         points.append((mean, 100 * share, cell.agent, colour(index)))
-    axes.set(xlabel=f"stopping time, {unit}s", ylabel="correct, %")
+    axes.set(xlabel=f"stopping time, {unit}s", ylabel=f"{what}, %")
     axes.set_xlim(0, max(axes.get_xlim()[1], 1))
     bottom, top = axes.get_ylim()
     axes.set_ylim(max(0, bottom - 1), min(101, top + 1))
@@ -280,6 +285,13 @@ def _caption(cells: Sequence[Cell], seed: object, note: str) -> str:
     traffic = f"{cell.task.visits_per_day:,} visits a day"
     where = f"{cell.scenario}: {rates}" + ("" if series.time_unit(cell) == "visit" else f"; {traffic}")
     return f"R = {replications}, seed {seed}  ·  {where}  ·  {note}"
+
+
+def _cut(cells: Sequence[Cell]) -> str:
+    """What the horizon cut: those experiments' times are at least, and what they save at most, what is drawn."""
+    shares = [(cell.agent, float((cell.columns(["declared_arm"])["declared_arm"] < 0).mean())) for cell in cells]
+    cut = [f"{agent} {100 * share:.3g} %" for agent, share in shares if share]
+    return f"  ·  undecided, and cut by the horizon (day {cells[0].task.max_days:,g}): {', '.join(cut)}" if cut else ""
 
 
 def _arm_name(cell: Cell, arm: int) -> str:

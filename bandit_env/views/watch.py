@@ -12,6 +12,7 @@ from bandit_env.experiment.cell import CellPlan
 from bandit_env.experiment.chunk import Chunk
 from bandit_env.experiment.sweep import Watcher
 from bandit_env.views import tensorboard
+from bandit_env.world.scenario import Scenario
 
 
 class ProgressBar:
@@ -86,9 +87,11 @@ class EventFiles:
         count = int(seen["replications"])
         if folder not in self._writers:
             self._writers[folder] = tensorboard.Progress(self._out / folder)
-        means = {name: seen[name] / count for name in ("stopping_day", "regret", "correct")}
+        correct = None if Scenario(**plan.world).equal_arms else seen["correct"] / count
         with contextlib.suppress(OSError):  # what cannot be written is told by the store, which has more to lose
-            self._writers[folder].update(count, **means)
+            self._writers[folder].update(
+                count, stopping_day=seen["stopping_day"] / count, regret=seen["regret"] / count, correct=correct
+            )
 
 
 class Together:

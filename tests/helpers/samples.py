@@ -49,11 +49,12 @@ def cell(
             "conversions": conversions.sum(axis=(1, 2)).astype(int),
             "regret": regret.sum(axis=1),
             "regret_after": 0.0,
-            "loss": 0.0,
+            "loss": regret.sum(axis=1),
             "best_rate": max(rates),
         }
     )
     rows["correct"] = gaps[rows["declared_arm"]] == 0
+    rows["loss"] += gaps[rows["declared_arm"]] * visits_per_day * (1000 - rows["stopping_day"])
     for arm in range(num_arms):
         rows[f"rate_{arm}"] = rates[arm]
         rows[f"visits_{arm}"] = visits[:, :, arm].sum(axis=1).astype(int)
@@ -81,7 +82,7 @@ def cell(
         Trace(r, np.arange(n) / updates_per_day, weights[r, :n].astype(np.float32), before[r][:n], earned[r][:n])
         for r, n in enumerate(lengths[:traces])
     ]
-    world = {"rates": None if drawn else list(rates), "visits_per_day": visits_per_day, "render_mode": None}
+    world = {"rates": None if drawn else list(rates), "visits_per_day": visits_per_day}
     return Cell(
         scenario=scenario,
         agent=agent,

@@ -12,13 +12,13 @@ from bandit_env.cli import main
 from bandit_env.errors import StorageError
 from bandit_env.experiment import results, run
 from bandit_env.experiment.results import Classical
-from bandit_env.views import report
+from bandit_env.views import report, tables
 from bandit_env.views.summary import summarise
 
 
 def printed(result, width=160):
     console = Console(file=io.StringIO(), width=width)
-    for table in report.tables(result, width):
+    for table in tables.tables(result, width):
         console.print(table)
     return console.file.getvalue()
 
@@ -87,7 +87,7 @@ def test_arms_of_more_than_two_are_listed():
     shares = [100 * (cell.rows[f"visits_{k}"] / cell.rows["visits"]).mean() for k in range(3)]
     line = next(line for line in text.splitlines() if "share of traffic" in line)
     assert line.split("traffic")[1].split() == [word for share in shares for word in (f"{share:.1f}", "%")]
-    estimates = [cell.rows[f"conversions_{k}"].sum() / cell.rows[f"visits_{k}"].sum() for k in range(3)]
+    estimates = [(cell.rows[f"conversions_{k}"] / cell.rows[f"visits_{k}"]).mean() for k in range(3)]
     assert all(f"{estimate:.4f}" in text for estimate in estimates)
     picks = [f"{100 * (cell.rows['declared_arm'] == k).mean():.1f} %" for k in range(3)]
     assert cells_of(text, "declared by") == ["declared by", *picks]
@@ -123,10 +123,10 @@ def test_columns_that_do_not_fit_are_in_a_table_below(width):
     text = printed(samples.run(*cells, published=published), width)
     assert "…" not in text
     assert all(len(line) <= width for line in text.splitlines())
-    words = text.split()
+    words = "\n".join(line for line in text.splitlines() if not line.startswith("Words:")).split()
     for heading in ("median", "longer", "conv.", "worst", "correct", "regret", "first's"):
         assert heading in words
-    assert words.count("agent") == {60: 4, 80: 3, 160: 2}[width]  # tables of agents and of arms
+    assert words.count("agent") == {60: 7, 80: 4, 160: 3}[width]  # tables of agents, of lifts and of arms
     assert words.count("published") == 3
     assert ("uniform-classical" in words) == (width == 160)
 
@@ -246,3 +246,83 @@ def test_a_run_in_memory_is_printed_only(tmp_path, monkeypatch):
     assert "thompson" in console.file.getvalue()
     assert "tensorboard" not in console.file.getvalue()
     assert files(tmp_path) == []
+
+
+def test_what_depends_on_experiments_that_were_cut_is_at_least_that():
+    """Three of ten are cut on day 40: the mean and the 95 % quantile are at least what is seen, the median is known."""
+    cell = samples.cell(stops=[5] * 7 + [40] * 3, replications=10)
+    cell.rows.loc[7:, ["declared_arm", "correct"]] = [-1, False]
+    lines = printed(samples.run(cell)).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.strip().startswith("thompson"))
+    assert [word.strip() for word in lines[start].split("  ") if word.strip()][:6] == [
+        *("thompson", "at least", "5", "at least", "at least", "at most"),
+    ]
+    assert lines[start + 1].split()[:2] == ["15.5", "40"]
+    assert "30.0 %" in lines[start]
+    assert "(3)" in lines[start + 1]
+    assert "the undecided were cut by the horizon, day 1,000" in " ".join(" ".join(lines).split())
+    assert "at least" not in printed(samples.run(samples.cell(stops=[5] * 10, replications=10)))
+
+
+@pytest.mark.parametrize(("test_days", "word"), [(223, "at least 0.0 %"), (30, "30.0 %")])
+def test_longer_is_known_where_the_cut_ones_are_among_them(test_days, word):
+    cell = samples.cell(stops=[5] * 7 + [40] * 3, replications=10, classical=Classical(100 * test_days, test_days))
+    cell.rows.loc[7:, ["declared_arm", "correct"]] = [-1, False]
+    row = summarise(samples.run(cell)).iloc[0]
+    assert tables.COLUMNS["longer"][1](row).split() == word.split()
+
+
+def test_equal_arms_have_words_of_their_own(tmp_path, capsys):
+    """On equal arms `correct` is a share of false claims: it is nowhere on the screen, empty in the file, untold."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (tmp_path / "aa.toml").write_text(
+        "replications = 20\n[scenario]\nrates = [0.04, 0.04]\nmax_days = 60\n"
+        "[classical]\nbaseline = 0.04\ntarget = 0.05\n"
+        '[[agents]]\nname = "thompson"\nstopping = "value-remaining"\n[[agents]]\nname = "thompson"\n'
+        'label = "claims"\nstopping = "beats-control"\n'
+    )
+    out = tmp_path / "out"
+    assert main(["run", str(tmp_path / "aa.toml"), "--out", str(out)]) == 0
+    said = "".join(capsys.readouterr())
+    assert "correct" not in said
+    assert "wrong" not in said
+    words = said.split()
+    for word in ("claims", "difference", "ships", "variation", "decided"):
+        assert word in words
+    table = pd.read_csv(out / "summary.csv")
+    assert table[["correct", "correct_low", "correct_high", "wrong", "ships_worse"]].isna().all().all()
+    assert table["undecided"].gt(0).all()
+    for folder in (out / "aa" / "thompson", out / "aa" / "claims"):
+        found = EventAccumulator(str(folder)).Reload().Tags()["scalars"]
+        assert {"progress/regret", "final/loss", "final/claimed"} <= set(found)
+        assert not [tag for tag in found if "correct" in tag or "wrong" in tag]
+
+
+def test_equal_base_rates_under_effects_are_called_that(monkeypatch):
+    cell = samples.cell((0.04, 0.04))
+    assert "ab_test: rates 0.04, 0.04," in printed(samples.run(cell))
+    monkeypatch.setattr("bandit_env.world.scenario.Scenario.equal_arms", False)
+    text = printed(samples.run(samples.cell((0.04, 0.04))))
+    assert "ab_test: equal base rates 0.04, 0.04 under effects," in text
+    assert "correct" in text
+
+
+def test_claims_are_counted_where_some_agent_claims():
+    claims, ships = samples.cell(agent="a"), samples.cell(agent="b")
+    ships.rows["claimed_winner"] = False
+    assert "claims" not in printed(samples.run(ships))
+    text = printed(samples.run(claims, ships))
+    assert {"claims", "wrong"} <= set(text.split())
+    wrong = 100 * (1 - claims.rows["correct"].mean())
+    assert f" {wrong:.1f} % " in text
+    assert " 0.0 % " in text
+
+
+@pytest.mark.parametrize("words", ["correct", "wrong", "claim", "undecided", "regret", "regret after", "loss", "saved"])
+def test_the_glossary_that_captions_name_defines(words):
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / tables.GLOSSARY).read_text(encoding="utf-8")
+    assert f'<a id="{words.replace(" ", "-")}"></a>{words} |' in page
+    assert tables.GLOSSARY in printed(samples.run(samples.cell()))

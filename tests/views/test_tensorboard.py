@@ -12,8 +12,10 @@ import pytest
 import samples
 
 from bandit_env.experiment.results import Classical
-from bandit_env.views import series, tags, tensorboard
+from bandit_env.views import series, tensorboard
 from bandit_env.views.summary import summarise
+from bandit_env.views.tensorboard import tags
+from bandit_env.views.tensorboard.events import POINTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tensorboard.md"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
@@ -94,7 +96,7 @@ def test_long_curves_are_thinned(folder):
         steps = [step for step, _ in points]
         assert steps == sorted(set(steps)), tag
         if tag == "regret/cumulative" or tag.startswith("trace/"):
-            assert len(steps) == tensorboard.POINTS
+            assert len(steps) == POINTS
             assert steps[:100] == list(range(1, 101))
             assert steps[-1] == 10_000
     size = sum(path.stat().st_size for path in folder.glob("events*.results"))
@@ -132,6 +134,11 @@ def test_final_values_are_the_summary(folder):
         "stopping_day_median": rows["stopping_day"].median(),
         "correct": rows["correct"].mean(),
         "regret": rows["regret"].mean(),
+        "loss": rows["loss"].mean(),
+        "undecided": 0,
+        "claimed": 1,
+        "wrong": 1 - rows["correct"].mean(),
+        "ships_variation": (rows["declared_arm"] > 0).mean(),
         "days_saved": 223 - rows["stopping_day"].mean(),
         "conversions_saved": 22330 * 0.005 - rows["regret"].mean(),
     }

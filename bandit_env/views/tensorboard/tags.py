@@ -15,7 +15,11 @@ class Tag(NamedTuple):
 PROGRESS_TAGS = (
     Tag("progress/stopping_day", "days", "mean stopping day of the replications finished so far"),
     Tag("progress/regret", "conversions", "mean regret of the replications finished so far"),
-    Tag("progress/correct", "share", "share of the replications finished so far that declared a best arm"),
+    Tag(
+        "progress/correct",
+        "share",
+        "share of the replications finished so far that declared a best arm; not written on equal arms",
+    ),
 )
 CURVE_TAGS = (
     Tag(
@@ -55,14 +59,24 @@ TRACE_TAGS = (
 )
 FINAL_TAGS = (  # in the order of the hparams page, which shows the first five until asked for more
     Tag("final/stopping_day", "days", "mean stopping day"),
-    Tag("final/stopping_day_median", "days", "median stopping day"),
-    Tag("final/correct", "share", "share of replications that declare a best arm"),
+    Tag("final/correct", "share", "share of replications that declare a best arm; not written on equal arms"),
     Tag("final/regret", "conversions", "mean regret until the stop"),
+    Tag(
+        "final/loss",
+        "conversions",
+        "mean of the regret and of what the arm shipped loses from the stop to the scenario's `loss_days`; the "
+        "undecided ship the arm with the largest observed rate",
+    ),
     Tag(
         "final/conversions_saved",
         "conversions",
         "classical visits x (best rate - mean rate), less final/regret",
     ),
+    Tag("final/stopping_day_median", "days", "median stopping day"),
+    Tag("final/undecided", "share", "share of replications that no rule stopped before the horizon"),
+    Tag("final/claimed", "share", "share of replications that claim a winner: on equal arms, a difference"),
+    Tag("final/wrong", "share", "share of replications that claim an arm that is not a best one; not on equal arms"),
+    Tag("final/ships_variation", "share", "share of replications that declare another arm than the control"),
     Tag("final/days_saved", "days", "days of the classical test less final/stopping_day"),
 )
 DISTRIBUTION_TAGS = (
@@ -87,6 +101,11 @@ SUMMARY_COLUMNS = {  # final/* tag: column of the summary
     "final/stopping_day_median": "median_day",
     "final/correct": "correct",
     "final/regret": "regret",
+    "final/loss": "loss",
+    "final/undecided": "undecided",
+    "final/claimed": "claimed",
+    "final/wrong": "wrong",
+    "final/ships_variation": "ships_variation",
     "final/days_saved": "days_saved",
     "final/conversions_saved": "conversions_saved",
 }

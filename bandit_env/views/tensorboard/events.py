@@ -1,0 +1,180 @@
+"""What the event files of a run hold: curves by day, single experiments, histograms, results, the pages' layout."""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bandit_env.experiment.results import Cell, Run, Trace
+from bandit_env.views import series
+from bandit_env.views.tensorboard import encoding, tags
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+POINTS = 500
+"""The most points of a curve. TensorBoard itself draws 1,000 at random of those it is given; below, it draws all."""
+
+HISTOGRAMS = 8
+"""Histograms of a quantity: of the first eighth of the replications, the first two, ...; one alone has no distribution
+page, and from these one sees whether the replications were enough."""
+
+
+def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
+    """All events of one cell; `row` is its line of the summary."""
+    now = time.time()
+    events = [encoding.scalars(step, values, now) for step, values in _curves(cell)]
+    for trace in cell.traces:
+        events += [encoding.scalars(step, values, now) for step, values in _trace(trace, series.units_per_day(cell))]
+    replications = int(row["replications"])
+    events.append(encoding.scalars(replications, final_values(row), now))
+    for name, values in _distributions(cell).items():
+        for count in sorted({math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}):
+            events.append(encoding.event(count, encoding.histogram(name, values[:count]), now))
+    events.append(encoding.event(0, encoding.text("setup/parameters", _code(cell.parameters)), now))
+    events.append(encoding.event(0, _layout(cell), now))
+    events += [
+        encoding.event(0, summary, now) for summary in encoding.session(f"{cell.scenario}/{cell.agent}", hparams(cell))
+    ]
+    encoding.describe(events)
+    return events
+
+
+def run_events(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes]) -> list["Event"]:
+    """The events of a whole run: its configuration, its table, its figures, and what the hparams page shows."""
+    now = time.time()
+    return [
+        encoding.event(0, encoding.text("setup/configuration", _code(run.config)), now),
+        encoding.event(0, encoding.text("results/table", _markdown(summary)), now),
+        *(encoding.event(0, encoding.image(f"figures/{name}", png), now) for name, png in images.items()),
+        encoding.event(0, encoding.hparams_page([hparams(cell) for cell in run.cells], _written(summary)), now),
+    ]
+
+
+def final_values(row: Mapping[Any, Any]) -> dict[str, float]:
+    """The `final/*` scalars of a cell; what does not exist without a classical test is left out."""
+    values = {tag: float(row[column]) for tag, column in tags.SUMMARY_COLUMNS.items()}
+    return {tag: value for tag, value in values.items() if math.isfinite(value)}
+
+
+def _written(summary: pd.DataFrame) -> set[str]:
+    """The `final/*` tags that some cell of a run has."""
+    return {tag for row in summary.to_dict("records") for tag in final_values(row)}
+
+
+def hparams(cell: Cell) -> dict[str, bool | float | str]:
+    """A cell's parameters as the hparams page takes them: numbers, booleans, and text for all else."""
+    flat: dict[str, Any] = {"scenario": cell.scenario, "agent": cell.agent}
+    for part in ("agent", "scenario"):
+        for name, value in cell.parameters[part].items():
+            if value is not None and value != flat[part]:  # an agent's name is often its label
+                flat[f"{part}.{name}"] = value
+    return {
+        name: value
+        if isinstance(value, bool | float | str)
+        else float(value)
+        if isinstance(value, int)
+        else json.dumps(value)
+        for name, value in flat.items()
+    }
+
+
+def _curves(cell: Cell) -> Iterable[tuple[int, dict[str, float]]]:
+    """The curves by day, thinned."""
+    table = series.by_step(cell)
+    count, running = table["n"].to_numpy(np.float64), table["running"].to_numpy(np.float64)
+    regret = series.band(table["cumulative_sum"].to_numpy(), table["cumulative_sumsq"].to_numpy(), count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        columns = {
+            "regret/cumulative": regret.mean,
+            "regret/cumulative_lower": regret.lower,
+            "regret/cumulative_upper": regret.upper,
+            "regret/daily": table["regret_sum"].to_numpy() / count,
+            "experiments/running": running / count,
+            "traffic/best_arm": table["best_arm_sum"].to_numpy() / table["served_updates"].to_numpy(),
+            "posterior/value_remaining": table["value_sum"].to_numpy() / table["value_n"].to_numpy(),
+        }
+    kept = set(series.thin(len(table), POINTS).tolist())
+    valued = np.flatnonzero(table["value_n"].to_numpy())
+    steps = table["step"].to_numpy()
+    for index in sorted(kept.union(valued.tolist())):
+        wanted = columns if index in kept else {"posterior/value_remaining": columns["posterior/value_remaining"]}
+        values = {tag: float(column[index]) for tag, column in wanted.items()}
+        yield int(steps[index]), {tag: value for tag, value in values.items() if math.isfinite(value)}
+
+
+def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, float]]]:
+    """One experiment by day, thinned; of several updates a day, the last."""
+    step = np.floor(trace.day * units_per_day + 1e-9).astype(np.int64) + 1
+    last = np.flatnonzero(np.append(np.diff(step) > 0, True)) if len(step) else np.zeros(0, np.int64)
+    for index in last[series.thin(len(last), POINTS)]:
+        names: dict[str, Any] = {"weight": trace.weights, "probability_best": trace.probability_best}
+        yield (
+            int(step[index]),
+            {
+                f"trace/{trace.replication}/{name}/arm_{arm}": float(value)
+                for name, values in names.items()
+                for arm, value in enumerate(values[index])
+            },
+        )
+
+
+def _distributions(cell: Cell) -> dict[str, series.Floats]:
+    rows = cell.columns(["stopping_day", "regret"])
+    values = {
+        "distribution/stopping_day": rows["stopping_day"].to_numpy(np.float64),
+        "distribution/regret": rows["regret"].to_numpy(np.float64),
+        "distribution/conversions_saved": series.conversions_saved(cell),
+        "distribution/best_arm_share": series.best_arm_share(cell),
+    }
+    finite = {tag: column[np.isfinite(column)] for tag, column in values.items() if column is not None}
+    return {tag: column for tag, column in finite.items() if column.size}
+
+
+def _layout(cell: Cell) -> "Summary":
+    """The custom scalars page: the arms of an experiment in one chart, and regret with its band.
+
+    Every cell has the same page but for its traces, and TensorBoard shows a chart that several have once.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.custom_scalar import layout_pb2, metadata
+    from tensorboard.util import tensor_util
+
+    margin = layout_pb2.MarginChartContent()
+    margin.series.add(value="regret/cumulative", lower="regret/cumulative_lower", upper="regret/cumulative_upper")
+    layout = layout_pb2.Layout()
+    regret = layout.category.add(title="Regret (conversions) by day")
+    regret.chart.add(title="Mean regret with its 95 % interval", margin=margin)
+    for title, name in (("Serving weights", "weight"), ("P(best)", "probability_best")):
+        category = layout.category.add(title=f"{title} of single experiments by day")
+        for trace in cell.traces:
+            lines = layout_pb2.MultilineChartContent(tag=[rf"trace/{trace.replication}/{name}/arm_\d+$"])
+            category.chart.add(title=f"{title}, experiment {trace.replication}", multiline=lines)
+    summary = Summary()
+    summary.value.add(
+        tag=metadata.CONFIG_SUMMARY_TAG,
+        tensor=tensor_util.make_tensor_proto(layout.SerializeToString(), dtype=np.object_),
+        metadata=metadata.create_summary_metadata(),
+    )
+    return summary
+
+
+def _code(data: Any) -> str:
+    return "```\n" + json.dumps(data, indent=2, ensure_ascii=False) + "\n```"
+
+
+def _markdown(summary: pd.DataFrame) -> str:
+    """The result table on its side, so that it is read without scrolling: a line per column."""
+    columns = [column for column in summary.columns if not summary[column].isna().all()]
+    head = [f"{row.scenario}: {row.agent}".replace("|", "\\|") for row in summary.itertuples()]
+    lines = ["| | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+    for column in columns:
+        if column not in ("scenario", "agent"):
+            cells = ("" if pd.isna(value) else f"{value:,.5g}" for value in summary[column])
+            lines.append(f"| {column} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
