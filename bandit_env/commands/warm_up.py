@@ -34,10 +34,10 @@ def beside() -> Iterator[None]:
 
 def is_compiled() -> bool:
     """Whether the world's code is on disk, or cannot be kept there."""
-    from bandit_env.world.simulation import _step
+    from bandit_env.world.dynamics import step
 
-    folder = getattr(getattr(_step, "stats", None), "cache_path", None)  # without `stats`: Numba is switched off
-    return folder is None or any(Path(folder).glob(f"*.{_step.__qualname__}-*.nbi"))
+    folder = getattr(getattr(step, "stats", None), "cache_path", None)  # without `stats`: Numba is switched off
+    return folder is None or any(Path(folder).glob(f"*.{step.__qualname__}-*.nbi"))
 
 
 def compile_all() -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bandit_env.envs.spaces import World
 from bandit_env.plugins import suggest
-from bandit_env.world.scenario import START, check_rates, one_of
+from bandit_env.world.checks import check_rates, one_of
+from bandit_env.world.scenario import START
 from bandit_env.world.start import Start, read_start
 from bandit_env.world.streams import Rows, fold_seed
 

@@ -22,8 +22,9 @@ from bandit_env.envs.arguments import (
 )
 from bandit_env.envs.render import draw
 from bandit_env.envs.spaces import Info, Observation, World
+from bandit_env.world.dynamics import Bools, Floats
 from bandit_env.world.scenario import START
-from bandit_env.world.simulation import Bools, Floats
+from bandit_env.world.simulation import Outcome
 from bandit_env.world.streams import Rows
 from bandit_env.world.task import Task
 
@@ -56,7 +57,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
                 begins it from counts, on a day, instead of from nothing (for pulls, the day is the pulls elapsed).
 
         Returns:
-            The first observation, and {"rates": (K,), "best_rate": float}.
+            The first observation, and what `step` tells, see "Information": rates as they are, all else 0 or none yet.
 
         Raises:
             ValueError: an unknown option, or rates of another shape or outside [0, 1].
@@ -73,8 +74,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         self._served[:] = 0
         if self.render_mode == "human":
             self.render()
-        info = self.world.reset_info(rows)
-        return self._observe(), {"rates": info["rates"][0], "best_rate": float(info["best_rate"][0])}
+        return self._observe(), self._info(None)
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
         """Serve one update, or end the experiment.
@@ -91,11 +91,9 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         if outcome.served[0] > 0:
             self._served = world.visits[0] - before
         terminated = outcome.ended.size > 0
-        info = world.step_info(outcome) | (world.end_info(outcome.ended) if terminated else {})
         if self.render_mode == "human":
             self.render()
-        numbers = {name: array[0].item() for name, array in info.items()}
-        return self._observe(), float(outcome.reward[0]), terminated, False, numbers
+        return self._observe(), float(outcome.reward[0]), terminated, False, self._info(outcome)
 
     def render(self) -> str | None:
         """The experiment as a table of its arms: returned ("ansi") or printed ("human")."""
@@ -107,6 +105,11 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
             return frame
         print(frame)
         return None
+
+    def _info(self, outcome: Outcome | None) -> Info:
+        """The one row's; single numbers as Python's."""
+        info = self.world.info(slice(None), outcome)
+        return {name: array[0] if array.ndim > 1 else array[0].item() for name, array in info.items()}
 
     def _observe(self) -> Observation:
         return {name: array[0] for name, array in self.world.observe().items()}
@@ -150,7 +153,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
                 nothing; {"reset_mask": (N,) bool} resets these rows only.
 
         Returns:
-            The observations of all rows; and {"rates": (N, K), "best_rate": (N,)}, with masks of the rows reset.
+            The observations of all rows; and what `step` tells, see "Information", with masks of the rows reset.
 
         Raises:
             ValueError: an unknown option, or one of another shape or out of range; another number of seeds.
@@ -175,7 +178,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         self._served[rows] = 0
         if self.render_mode == "human":
             self.render()
-        return self.world.observe(), self._spread(rows, self.world.reset_info(rows))
+        return self.world.observe(), self._spread(rows, self.world.info(rows, None))
 
     def step(self, actions: NDArray[Any]) -> tuple[Observation, Floats, Bools, Bools, Info]:
         """One update of every experiment.
@@ -195,20 +198,18 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         outcome = world.advance(world.read(actions, (self.num_envs,)))
         if before is not None:
             self._served[outcome.served > 0] = (world.visits - before)[outcome.served > 0]
-        infos: Info = {}
-        info, terminations = world.step_info(outcome), world.ended.copy()
-        if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            if outcome.ended.size:
-                infos |= self._final(outcome.ended, info) | self._begin_again(outcome.ended)
-                ran[outcome.ended] = False
-        else:
-            if outcome.ended.size:
-                infos |= self._spread(outcome.ended, world.end_info(outcome.ended))
-            if self.autoreset_mode is AutoresetMode.NEXT_STEP and not ran.all():
-                terminations &= ran
-                infos |= self._begin_again(np.flatnonzero(~ran))
+        infos, begun = {}, np.zeros(0, np.int64)
+        info, terminations = world.info(slice(None), outcome), world.ended.copy()
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and outcome.ended.size:
+            infos, begun = self._final(outcome.ended, info), outcome.ended
+        elif self.autoreset_mode is AutoresetMode.NEXT_STEP and not ran.all():
+            begun = np.flatnonzero(~ran)
+            terminations &= ran
+        if begun.size:
+            self._begin_again(begun, info)
+            ran[begun] = True
         if ran.any():
-            infos |= info | {f"_{name}": ran.copy() for name in info}
+            infos |= _masked(info, ran)
         if self.render_mode == "human":
             self.render()
         return world.observe(), outcome.reward, terminations, np.zeros(self.num_envs, np.bool_), infos
@@ -224,20 +225,20 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         print("\n".join(frames))
         return None
 
-    def _begin_again(self, rows: Rows) -> Info:
+    def _begin_again(self, rows: Rows, info: Info) -> None:
+        """Start `rows` anew, and write what their reset tells into `info`."""
         self.world.begin(rows)
         self._served[rows] = 0
-        return self._spread(rows, self.world.reset_info(rows))
+        for name, array in self.world.info(rows, None).items():
+            info[name][rows] = array
 
     def _final(self, rows: Rows, info: Info) -> Info:
-        """The last observations and infos of `rows`, in SyncVectorEnv's form; takes them out of `info`."""
+        """The last observations and infos of `rows`, in SyncVectorEnv's form."""
         last = self.world.observe()
         observations = np.full(self.num_envs, None, dtype=object)
         for row in rows:
             observations[row] = {name: array[row].copy() for name, array in last.items()}
-        final_info = {name: array[rows] for name, array in info.items()} | self.world.end_info(rows)
-        for array in info.values():
-            array[rows] = 0
+        final_info = {name: array[rows] for name, array in info.items()}
         final = {"final_obs": observations, "final_info": self._spread(rows, final_info)}
         return final | {f"_{name}": self._mask(rows) for name in final}
 
@@ -254,3 +255,12 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         mask = np.zeros(self.num_envs, np.bool_)
         mask[rows] = True
         return mask
+
+
+def _masked(info: Info, told: Bools) -> Info:
+    """Arrays of all rows with the mask of those told about, 0 in the others."""
+    if not told.all():
+        for array in info.values():
+            array[~told] = 0
+    masks = np.repeat(told[None], len(info), axis=0)  # one row each: no two share memory
+    return info | {f"_{name}": mask for name, mask in zip(info, masks, strict=True)}

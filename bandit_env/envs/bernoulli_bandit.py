@@ -1,5 +1,6 @@
 """The textbook's Bernoulli bandit: one visit a step, K arms, a fixed number of visits."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -8,9 +9,11 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from bandit_env.envs.base import BatchEnv, SingleEnv
-from bandit_env.envs.spaces import Info, World
+from bandit_env.envs.spaces import World
 from bandit_env.world.action import check_arms
-from bandit_env.world.scenario import Prior, Rates, Scenario, one_of, whole_number
+from bandit_env.world.checks import one_of, whole_number
+from bandit_env.world.effects import Effect
+from bandit_env.world.scenario import Prior, Rates, Scenario
 from bandit_env.world.simulation import Outcome
 
 DEFAULT_RATES = (0.5, 0.6)
@@ -45,10 +48,6 @@ class BernoulliBandit(World):
         """One visit of all running rows."""
         return self.pull(actions)
 
-    def step_info(self, outcome: Outcome) -> Info:
-        """The visit's regret."""
-        return {"regret": outcome.regret}
-
 
 class BernoulliBanditEnv(SingleEnv[np.int64]):
     """A Bernoulli bandit, one visit a step.
@@ -82,8 +81,9 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
     never True.
 
     ## Information
-    - on reset: `rates` (K,), `best_rate`;
-    - on a step: `regret`, best rate - rate of the arm pulled.
+    The same keys from `reset` and from `step`: `rates` (K,), the true rates of the pull just made (at reset, of the
+    first); `base_rates` (K,), those given or drawn, before effects; `best_rate`, the best of `rates`; `regret`, best
+    rate - rate of the arm pulled (0 at reset).
 
     ## Arguments
     ```python
@@ -98,6 +98,8 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
     | `num_arms` | None | K; needed with a single (a, b) |
     | `horizon` | 100 | pulls in an episode |
     | `reward` | "reward" | or "regret" |
+    | `effects` | None | as of `DailyTrafficEnv`, a pull being a day: such as {"effect": "walk", "sd": 0.05} |
+    | `delay` | None | mean pulls from a pull to its pay, one or one per arm; what is still to come is paid last |
     | `render_mode` | None | "ansi" or "human" |
 
     ## References
@@ -115,9 +117,13 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
         num_arms: int | None = None,
         horizon: int = 100,
         reward: str = "reward",
+        effects: Sequence[Mapping[str, Any] | Effect] | None = None,
+        delay: float | Sequence[float] | None = None,
         render_mode: str | None = None,
     ) -> None:
-        super().__init__(BernoulliBandit(_scenario(rates, prior, num_arms, horizon, reward), 1), render_mode)
+        super().__init__(
+            BernoulliBandit(_scenario(rates, prior, num_arms, horizon, reward, effects, delay), 1), render_mode
+        )
 
 
 class BernoulliBanditVectorEnv(BatchEnv):
@@ -135,15 +141,25 @@ class BernoulliBanditVectorEnv(BatchEnv):
         num_arms: int | None = None,
         horizon: int = 100,
         reward: str = "reward",
+        effects: Sequence[Mapping[str, Any] | Effect] | None = None,
+        delay: float | Sequence[float] | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        scenario = _scenario(rates, prior, num_arms, horizon, reward)
+        scenario = _scenario(rates, prior, num_arms, horizon, reward, effects, delay)
         world = BernoulliBandit(scenario, whole_number("num_envs", num_envs, 1))
         super().__init__(world, autoreset_mode, render_mode)
 
 
-def _scenario(rates: Rates | None, prior: Prior | None, num_arms: int | None, horizon: int, reward: str) -> Scenario:
+def _scenario(
+    rates: Rates | None,
+    prior: Prior | None,
+    num_arms: int | None,
+    horizon: int,
+    reward: str,
+    effects: Sequence[Mapping[str, Any] | Effect] | None,
+    delay: float | Sequence[float] | None,
+) -> Scenario:
     one_of("reward", reward, ("reward", "regret"))
     return Scenario(
         rates=DEFAULT_RATES if rates is None and prior is None else rates,
@@ -153,4 +169,6 @@ def _scenario(rates: Rates | None, prior: Prior | None, num_arms: int | None, ho
         max_days=whole_number("horizon", horizon, 1),
         min_days=0,
         reward="conversions" if reward == "reward" else "regret",
+        effects=effects,
+        delay=delay,
     )

@@ -1,6 +1,6 @@
 """A website's daily traffic on K arms: the agent splits it, and decides when to stop and which arm to declare."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from bandit_env.envs.base import BatchEnv, SingleEnv
 from bandit_env.envs.spaces import Info, World
 from bandit_env.world.action import check_scores, row_is_valid
-from bandit_env.world.scenario import Prior, Rates, Scenario, whole_number
+from bandit_env.world.checks import whole_number
+from bandit_env.world.effects import Effect
+from bandit_env.world.scenario import Prior, Rates, Scenario
 from bandit_env.world.simulation import Outcome
 from bandit_env.world.streams import Rows
 
@@ -44,19 +46,17 @@ class DailyTraffic(World):
         """One update of all running rows."""
         return self.step(actions)
 
-    def step_info(self, outcome: Outcome) -> Info:
-        """The update's regret and visits."""
-        return {"regret": outcome.regret, "served": outcome.served}
-
-    def end_info(self, rows: Rows) -> Info:
-        """What came of the experiments."""
-        declared = self.declared[rows]
-        return {
-            "declared_arm": declared,
-            "correct": (declared >= 0) & (self.rates[rows, declared] == self.best_rate[rows]),
-            "stopping_day": self.updates[rows] / self.scenario.updates_per_day,
-            "regret_after": self.regret_after[rows],
-            "loss_after": self.loss_after[rows],
+    def info(self, rows: Rows | slice, outcome: Outcome | None) -> Info:
+        """Rates and regret, the visits of the update, and what came of experiments that have ended."""
+        told, state = super().info(rows, outcome), self.state
+        return told | {
+            "served": np.zeros(told["regret"].size, np.int64) if outcome is None else outcome.served[rows],
+            "declared_arm": np.array(state.declared[rows]),
+            "correct": np.array(state.correct[rows]),
+            "best_arm": np.array(state.best_arm[rows]),
+            "stopping_day": np.where(state.ended[rows], self.day[rows], 0.0),
+            "regret_after": np.array(state.regret_after[rows]),
+            "loss_after": np.array(state.loss_after[rows]),
         }
 
 
@@ -65,21 +65,23 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
 
     ## Description
     Each day `visits_per_day` visitors come to a website that has K variations of a page, the *arms*; arm 0 is the
-    *control*. A visitor who is shown arm k converts with probability `rates[k]`, which nobody knows. Each step the
-    agent splits the traffic of an update (by default a day) over the arms. At any time from `min_days` on it may stop
-    and declare an arm, which then serves all traffic up to the horizon. This is the setting of Scott (2013).
+    *control*. A visitor who is shown arm k converts with probability `rates[k]`, which nobody knows; with `effects` the
+    rates move from day to day. Each step the agent splits the traffic of an update (by default a day) over the arms. At
+    any time from `min_days` on it may stop and declare an arm, which then serves all traffic up to the horizon. This is
+    the setting of Scott (2013).
 
     ## Action Space
     `Box(0, 1, (K + 1,), float32)`: K traffic scores, then a stop score.
 
-    - The serving weights are the scores divided by their sum; all zero means uniform.
+    - The serving weights are the scores divided by their sum; all zero means uniform. The score of an arm that is not
+      there (`joins`, `leaves`) counts as 0; uniform is then over those that are.
     - The experiment stops when the stop score is above 0.5 and `day >= min_days`. A stopping step serves no traffic,
       and declares the arm with the largest score, the lowest index on ties.
 
     `bandit_env.world.action.encode_action(weights, declared)` writes such actions.
 
     ## Observation Space
-    `Dict` of `Box`, float64:
+    `Dict` of `Box`, float64; with a `delay`, `conversions` has those that have been seen:
 
     | entry | shape | meaning | min | max | unit |
     | --- | --- | --- | --- | --- | --- |
@@ -94,10 +96,11 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     `reset(options={"rates": [...]})`.
 
     ## Rewards
-    With `reward="conversions"`: the conversions of the update; and on the step that declares an arm, the conversions
-    which that arm is expected to earn in the days left to the horizon (rate times visits), without which a learner
-    would never stop. With `reward="regret"`: minus the pseudo-regret on the same footing, so that an episode's return
-    is -(regret + regret after). `cost_per_day` is charged while the experiment runs.
+    With `reward="conversions"`: the conversions seen in the update; and on the step that declares an arm, the
+    conversions which that arm is expected to earn in the days left to the horizon (rate times mean traffic, by day),
+    without which a learner would never stop. With a `delay` the last step also pays the conversions that are still to
+    come. With `reward="regret"`: minus the pseudo-regret on the same footing, so that an episode's return is
+    -(regret + regret after). `cost_per_day` is charged while the experiment runs.
 
     The lump at the end is not discounted: train with gamma = 1. A discount, such as the 0.99 that many learners have
     by default, makes the future traffic cheaper than the lump that stands for it, and pays for stopping at once.
@@ -108,13 +111,26 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     part of the task and the day is observed, so `truncated` is never True.
 
     ## Information
-    - on reset: `rates` (K,), `best_rate`;
-    - on a step: `regret`, the update's pseudo-regret sum_k visits_k (best rate - rate_k) in conversions, from the true
-      rates; `served`, the update's visits;
-    - at the end besides: `declared_arm` (-1: undecided), `correct` (the declared arm's rate equals the best rate),
-      `stopping_day` (days served), `regret_after` (the regret from the stop to the horizon; 0 if undecided),
-      `loss_after` (what the shipped arm loses from the stop to day `loss_days`, visits times best rate minus its rate;
-      the undecided ship the arm with the largest observed rate, the lowest index on ties).
+    The same keys from `reset` and from `step`:
+
+    | key | shape | meaning | at reset, and while it does not apply |
+    | --- | --- | --- | --- |
+    | `rates` | (K,) | the true rates of the update just served | those of the first day |
+    | `base_rates` | (K,) | the rates given or drawn, before effects | |
+    | `best_rate` | () | the best of `rates`, of the arms that are there | that of the first day |
+    | `regret` | () | the update's pseudo-regret, sum_k visits_k (best rate - rate_k), in conversions | 0 |
+    | `served` | () | the update's visits | 0 |
+    | `declared_arm` | () | the arm declared | -1, also for an experiment that ends undecided |
+    | `correct` | () | whether the declared arm is a best arm of the stop | False |
+    | `best_arm` | () | the best arm of the stop, the lowest index on ties | -1 |
+    | `stopping_day` | () | days served, at the end | 0 |
+    | `regret_after` | () | what the declared arm loses from the stop to `max_days` | 0 |
+    | `loss_after` | () | what the shipped arm loses from the stop to `loss_days` | 0 |
+
+    What an arm loses after the stop is, day by day, mean traffic times (best rate of an arm that is there - its rate),
+    along the experiment's own path. The undecided ship the arm with the largest observed rate of those that are there,
+    the lowest index on ties. The *best arm of the stop* has the most expected conversions from the stop to `max_days`,
+    while it is there; at the horizon, on the last day.
 
     ## Arguments
     ```python
@@ -137,6 +153,12 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `cost_per_day` | 0 | charged while the experiment runs |
     | `loss_days` | None | the day up to which `loss_after` counts; None stands for `max_days` |
     | `start` | None | {"visits": (K,), "conversions": (K,), "day": days elapsed}, from which every episode begins |
+    | `traffic` | "fixed" | or "poisson", or {"model": "negative-binomial", "size": k} |
+    | `weekday_traffic` | None | seven factors of the mean traffic; day d has d % 7 |
+    | `effects` | None | what moves the rates, tables such as {"effect": "step", "day": 20, "factor": 0.6} |
+    | `delay` | None | mean days from a visit to its conversion, one number or one per arm |
+    | `joins` | None | the first day on which each arm is served |
+    | `leaves` | None | the first day on which each arm is no longer served, None for one that stays |
     | `render_mode` | None | "ansi" or "human" |
 
     `bandit_env.world.scenario.Scenario` says what is allowed.
@@ -164,11 +186,17 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
         cost_per_day: float = 0.0,
         loss_days: int | None = None,
         start: Mapping[str, Any] | None = None,
+        traffic: str | Mapping[str, Any] = "fixed",
+        weekday_traffic: Sequence[float] | None = None,
+        effects: Sequence[Mapping[str, Any] | Effect] | None = None,
+        delay: float | Sequence[float] | None = None,
+        joins: Sequence[int] | None = None,
+        leaves: Sequence[int | float | None] | None = None,
         render_mode: str | None = None,
     ) -> None:
         scenario = Scenario(
             rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
-            loss_days, start,
+            loss_days, start, traffic, weekday_traffic, effects, delay, joins, leaves,
         )  # fmt: skip
         super().__init__(DailyTraffic(scenario, 1), render_mode)
 
@@ -196,12 +224,18 @@ class DailyTrafficVectorEnv(BatchEnv):
         cost_per_day: float = 0.0,
         loss_days: int | None = None,
         start: Mapping[str, Any] | None = None,
+        traffic: str | Mapping[str, Any] = "fixed",
+        weekday_traffic: Sequence[float] | None = None,
+        effects: Sequence[Mapping[str, Any] | Effect] | None = None,
+        delay: float | Sequence[float] | None = None,
+        joins: Sequence[int] | None = None,
+        leaves: Sequence[int | float | None] | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
         scenario = Scenario(
             rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
-            loss_days, start,
+            loss_days, start, traffic, weekday_traffic, effects, delay, joins, leaves,
         )  # fmt: skip
         world = DailyTraffic(scenario, whole_number("num_envs", num_envs, 1))
         super().__init__(world, autoreset_mode, render_mode)

@@ -8,8 +8,9 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from bandit_env.world.dynamics import Floats
 from bandit_env.world.scenario import MAX_COUNT
-from bandit_env.world.simulation import Floats, Outcome, Simulation
+from bandit_env.world.simulation import Outcome, Simulation
 from bandit_env.world.streams import Rows
 
 Observation = dict[str, Floats]
@@ -34,17 +35,15 @@ class World(Simulation, ABC):
     def advance(self, actions: NDArray[Any]) -> Outcome:
         """One step of all running rows; `actions` has one row per experiment."""
 
-    @abstractmethod
-    def step_info(self, outcome: Outcome) -> Info:
-        """What `info` tells about a step: new arrays of shape (N,), 0 in rows that did not run."""
-
-    def end_info(self, rows: Rows) -> Info:
-        """What `info` tells besides about experiments that have just ended: new arrays of shape (m,)."""
-        return {}
-
-    def reset_info(self, rows: Rows) -> Info:
-        """What `info` tells about new experiments: new arrays of shape (m, ...)."""
-        return {"rates": self.rates[rows], "best_rate": self.best_rate[rows]}
+    def info(self, rows: Rows | slice, outcome: Outcome | None) -> Info:
+        """What `info` tells about some rows, of a step or (None) of a reset: new arrays of shape (m, ...)."""
+        state = self.state
+        return {
+            "rates": np.array(state.rates[rows]),
+            "base_rates": np.array(self.base_rates[rows]),
+            "best_rate": np.array(state.best_rate[rows]),
+            "regret": np.zeros(state.best_rate[rows].size) if outcome is None else outcome.regret[rows],
+        }
 
     @property
     def last_start(self) -> int:
@@ -74,5 +73,5 @@ class World(Simulation, ABC):
         return {
             "visits": self.visits.copy(),
             "conversions": self.conversions.copy(),
-            self.clock: self.updates[:, None] / self.scenario.updates_per_day,
+            self.clock: self.day[:, None],
         }

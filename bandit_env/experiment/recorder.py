@@ -44,7 +44,6 @@ class Recorder:
         chunk = np.repeat(np.arange(len(parts)), played)
         self.replication = np.repeat([part.chunk * CHUNK_SIZE for part in parts], played) + place
         self._chunk = np.where(kept, chunk, -1)  # -1: surplus, played for the sake of the agent's stream only
-        self._best = rates == rates.max(axis=1, keepdims=True)
         self._regret = np.zeros(size)
         self._settled = np.zeros((len(parts), 2))  # cumulative regret of the ended: sum, sum of squares
         self._curves = np.zeros((min(plan.task.max_updates, 512) + 1, len(parts), len(CURVES)))
@@ -76,7 +75,8 @@ class Recorder:
             self._chunk,
             before["visits"],
             after["visits"],
-            self._best,
+            info["rates"],
+            info["best_rate"],
             info["regret"],
             self._regret,
             self._settled,
@@ -93,6 +93,7 @@ class Recorder:
         for name in ("stopping_day", "declared_arm", "correct", "regret_after"):
             self._rows[name][ended] = info[name][ended]
         self._rows["loss"][ended] = self._regret[ended] + info["loss_after"][ended]
+        self._rows["best_rate"][ended] = self._rates[ended, info["best_arm"][ended]]
         self._rows["claimed_winner"][ended] = claims
         for name, counts in self._counts.items():
             counts[ended] = after[name][ended]
@@ -102,7 +103,6 @@ class Recorder:
         rows = self._rows
         rows["replication"][:] = self.replication
         rows["regret"][:] = self._regret
-        rows["best_rate"][:] = self._rates.max(axis=1)
         for name, counts in self._counts.items():
             rows[name][:] = counts.sum(axis=1)
         rows |= arm_columns({"rate": self._rates, **self._counts})
@@ -148,13 +148,13 @@ class Recorder:
 
 @kept([Path(__file__)])
 def _accumulate(  # type: ignore[no-untyped-def]
-    running, over, chunk, visits_before, visits_after, best, regrets, cumulative, settled, curves
+    running, over, chunk, visits_before, visits_after, rates, best_rate, regrets, cumulative, settled, curves
 ):  # pragma: no cover
     """Add one update to the curves (chunks, len(CURVES)), in the rows' order within each chunk.
 
     So a chunk's sums have the same bits whatever was played beside it.
     """
-    num_arms = best.shape[1]
+    num_arms = rates.shape[1]
     for i in range(running.size):
         row = running[i]
         c = chunk[row]
@@ -174,7 +174,7 @@ def _accumulate(  # type: ignore[no-untyped-def]
         for k in range(num_arms):
             visits = visits_after[row, k] - visits_before[row, k]
             served += visits
-            if best[row, k]:
+            if rates[row, k] == best_rate[row]:
                 served_best += visits
         share = served_best / served if served > 0 else 0.0
         curves[c, 0] += 1

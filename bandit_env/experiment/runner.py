@@ -44,7 +44,7 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
     )
     observation, info = world.reset(seed=seeds.tolist())
     _reset(plan, agent, len(seeds), np.random.default_rng(_stream(plan, parts[0], AGENT)))
-    record = Recorder(plan, parts, played, info["rates"], prior_of(getattr(agent, "prior", None)))
+    record = Recorder(plan, parts, played, info["base_rates"], prior_of(getattr(agent, "prior", None)))
     actions = np.zeros(cast(tuple[int, ...], world.action_space.shape), dtype=np.float32)
     running = np.arange(len(seeds))
     while running.size:

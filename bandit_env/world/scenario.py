@@ -3,18 +3,29 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bandit_env.plugins import suggest
+from bandit_env.world.checks import check_rates, number, numbers, one_of, seven_factors, whole_number
+from bandit_env.world.effects import Effect, read_effects
+from bandit_env.world.effects.program import (
+    Program,
+    check_rates_stay,
+    compile_effects,
+    draws_alone,
+    rates_are_equal,
+)
 from bandit_env.world.start import Start, read_start
 from bandit_env.world.task import Task
+from bandit_env.world.traffic import Traffic, mean_visits, read_traffic
 
 MAX_COUNT = 2**53  # counts are observed as float64, which holds every whole number up to here
 MAX_PRIOR = 1e12  # SciPy's quantile function of Beta(a, b) is exact up to here, and NaN from about 1e16
+NEVER = 2**62  # a day that does not come
 START = ("visits", "conversions", "day")
 SPLITS = ("multinomial", "proportional")
 REWARDS = ("conversions", "regret")
@@ -37,7 +48,7 @@ class Scenario:
         prior: (a, b) of a Beta distribution, or one (a, b) per arm, shape (K, 2): each episode draws its own rates.
             Numbers above 0 and at most 1e12. Not together with `rates`; with neither, the rates are (0.04, 0.05).
         num_arms: K, from 2 to 100,000; needed only with a single (a, b).
-        visits_per_day: traffic of one day, in visits, at least 1.
+        visits_per_day: mean traffic of one day, in visits, at least 1.
         updates_per_day: environment steps in one day. Update u of a day (from 0) serves
             floor((u + 1) v / U) - floor(u v / U) visits, so that every day serves exactly v.
         max_days: the horizon, in days.
@@ -51,6 +62,19 @@ class Scenario:
             one does that is running already; days keep their numbers, so that min_days, max_days and every effect
             count from day 0. What is left out is 0. Rows show these counts and what came after together; regret is
             that of what came after.
+        traffic: "fixed", "poisson", or {"model": "negative-binomial", "size": k}; see `bandit_env.world.traffic`.
+        weekday_traffic: seven factors of the mean traffic, for day d that of d % 7; fixed traffic is then the nearest
+            whole number, halves up.
+        effects: tables {"effect": kind, ...} that move the rates from day to day, applied in order, each as a factor of
+            the rate so far or, with "scale": "odds", of its odds; all arms alike, or those of "arm". Kinds: weekday
+            (factors), step (day, factor), trend (from, to), novelty (factor, half_life), switch (day, rates), and two
+            that draw, day-shock (sd) and walk (sd); see `bandit_env.world.effects`. A rate that is drawn, or comes
+            after a draw, is cut at 1; where it can be known, one above 1 is an error.
+        delay: mean days from a visit to its conversion, one number or one per arm. Geometric: a conversion of update t
+            is seen at the end of update t + L, P(L = j) = g (1 - g)^j, g = 1 / (1 + delay * updates_per_day).
+        joins: the first day on which each arm is served, shape (K,); before it the arm is served nothing.
+        leaves: the first day on which each arm is no longer served, None (or inf) for one that stays, shape (K,). An
+            arm that has left cannot be declared; a declared one earns nothing from the day on which it leaves.
 
     Raises:
         ValueError: a value that cannot be; names the argument, what came and what was expected.
@@ -68,6 +92,12 @@ class Scenario:
     cost_per_day: float = 0.0
     loss_days: int | None = None
     start: Mapping[str, Any] | None = None
+    traffic: str | Mapping[str, Any] = "fixed"
+    weekday_traffic: Sequence[float] | None = None
+    effects: Sequence[Mapping[str, Any] | Effect] | None = None
+    delay: float | Sequence[float] | None = None
+    joins: Sequence[int] | None = None
+    leaves: Sequence[int | float | None] | None = None
 
     def __post_init__(self) -> None:
         if self.num_arms is not None:
@@ -79,33 +109,45 @@ class Scenario:
             self._set(name, whole_number(name, getattr(self, name), 1))
         loss_days = whole_number("loss_days", self.max_days if self.loss_days is None else self.loss_days, 1)
         self._set("loss_days", loss_days)
-        for name in ("max_days", "loss_days"):
-            if (visits := self.visits_per_day * getattr(self, name)) > MAX_COUNT:
-                raise ValueError(
-                    f"visits_per_day * {name} is {visits:,}; expected at most 2**53, beyond which float64 does not "
-                    "hold every count"
-                )
         if loss_days < self.max_days:
             raise ValueError(f"loss_days is {self.loss_days}; expected at least max_days, {self.max_days}")
+        self._check_traffic()
         if self.updates_per_day > 10**6:
             raise ValueError(f"updates_per_day is {self.updates_per_day:,}; expected at most 1,000,000")
         given = min(DEFAULT_MIN_DAYS, self.max_days) if self.min_days is None else self.min_days
-        min_days = _number("min_days", given)
+        min_days = number("min_days", given)
         if not 0 <= min_days <= self.max_days:
             raise ValueError(f"min_days is {min_days:g}; expected at least 0 and at most max_days, {self.max_days}")
         self._set("min_days", min_days)
-        self._set("cost_per_day", _number("cost_per_day", self.cost_per_day))
+        self._set("cost_per_day", number("cost_per_day", self.cost_per_day))
         if self.start is not None:
             self._check_start(self.start)
         one_of("split", self.split, SPLITS)
         one_of("reward", self.reward, REWARDS)
+        self._check_presence()
+        self._check_delay()
+        if self.effects is not None:
+            assert self.num_arms is not None
+            self._set("effects", read_effects(self.effects, self.num_arms) or None)
+            if self.rates is not None:
+                self.check_path("rates", np.array([self.rates]))
 
     @property
     def task(self) -> Task:
         """What an agent may know of this scenario."""
         assert self.num_arms is not None
         assert self.min_days is not None
-        return Task(self.num_arms, self.visits_per_day, self.updates_per_day, self.min_days, self.max_days)
+        joins, leaves = tuple(self.joins or ()), tuple(self.leaves or ())
+        least = max(self.min_days, max(joins) + 1) if joins else self.min_days
+        return Task(
+            self.num_arms,
+            self.visits_per_day,
+            self.updates_per_day,
+            least,
+            self.max_days,
+            joins,
+            leaves,  # type: ignore[arg-type]
+        )
 
     @property
     def begins(self) -> Start:
@@ -124,6 +166,43 @@ class Scenario:
         return updates
 
     @property
+    def traffic_model(self) -> Traffic:
+        """The law of a day's visits."""
+        return read_traffic(self.traffic)
+
+    @property
+    def mean_visits(self) -> NDArray[np.float64]:
+        """Mean traffic of each day of the week, shape (7,)."""
+        weekday = None if self.weekday_traffic is None else tuple(self.weekday_traffic)
+        return mean_visits(self.visits_per_day, weekday, self.traffic_model)
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything but visits and conversions changes from day to day, or comes late."""
+        off = (self.weekday_traffic, self.effects, self.delay, self.joins, self.leaves)
+        return self.traffic != "fixed" or any(part is not None for part in off)
+
+    @property
+    def presence(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first day on which each arm is there, and the first on which it no longer is, shape (K,) each."""
+        joins = np.array(self.joins or [0] * self.task.num_arms, np.int64)
+        leaves = [NEVER if day is None else day for day in self.leaves or [None] * joins.size]
+        return joins, np.array(leaves, np.int64)
+
+    @cached_property
+    def program(self) -> Program:
+        """The effects as arrays."""
+        assert self.loss_days is not None
+        return compile_effects(self._effects, self.presence[0], self.loss_days + 1, self.max_days)
+
+    def check_path(self, name: str, rates: NDArray[np.float64]) -> None:
+        """Raise a ValueError where effects are known to take rates, shape (n, K), called `name`, out of [0, 1]."""
+        try:
+            check_rates_stay(self.program, self._effects, rates, self._there())
+        except ValueError as error:
+            raise ValueError(str(error) if name == "rates" else f"{name}: {error}") from error
+
+    @property
     def equal_base_rates(self) -> bool:
         """Whether all arms are given the same rate; False where rates are drawn."""
         return self.rates is not None and len(set(self.rates)) == 1
@@ -131,7 +210,9 @@ class Scenario:
     @property
     def equal_arms(self) -> bool:
         """Whether no arm can be better: all rates equal, by construction, on every day on which the arms are there."""
-        return self.equal_base_rates
+        if not self.equal_base_rates or draws_alone(self._effects, self.task.num_arms):
+            return False
+        return rates_are_equal(self.program, np.array(self.rates), self._there())
 
     def arguments(self) -> dict[str, Any]:
         """The scenario as keyword arguments of the environments, fit for JSON; what is None is left out."""
@@ -140,6 +221,58 @@ class Scenario:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    @property
+    def _effects(self) -> tuple[Effect, ...]:
+        return tuple(effect for effect in self.effects or () if isinstance(effect, Effect))
+
+    def _there(self) -> NDArray[np.bool_]:
+        """Which arms are there on each day, shape (loss_days, K)."""
+        assert self.loss_days is not None
+        return self.task.available(np.arange(self.loss_days))
+
+    def _check_traffic(self) -> None:
+        self._set("traffic", read_traffic(self.traffic).argument())
+        if self.weekday_traffic is not None:
+            self._set("weekday_traffic", seven_factors("weekday_traffic", self.weekday_traffic))
+        peak = self.visits_per_day * max(1, math.ceil(max(self.weekday_traffic or (1,))))
+        for name in ("max_days", "loss_days"):
+            if (visits := peak * getattr(self, name)) > MAX_COUNT:
+                raise ValueError(
+                    f"visits_per_day * {name} is {visits:,}; expected at most 2**53, beyond which float64 does not "
+                    "hold every count"
+                )
+
+    def _check_presence(self) -> None:
+        for name in ("joins", "leaves"):
+            if (days := getattr(self, name)) is not None:
+                self._set(name, _days(name, days, self.task.num_arms))
+        if self.joins is None and self.leaves is None:
+            return
+        for arm, (first, end) in enumerate(zip(*self.presence, strict=True)):
+            if first >= self.max_days:
+                raise ValueError(
+                    f"joins[{arm}] is {first}, so that arm {arm} is never there; expected a day before max_days, "
+                    f"{self.max_days}"
+                )
+            if end <= first:
+                raise ValueError(
+                    f"leaves[{arm}] is {end}, so that arm {arm}, which joins on day {first}, is never there; expected "
+                    "a later day"
+                )
+        empty = np.flatnonzero(~self._there()[: self.max_days].any(axis=1))
+        if empty.size:
+            raise ValueError(f"joins and leaves let no arm be there on day {empty[0]}; expected one every day")
+
+    def _check_delay(self) -> None:
+        if self.delay is None:
+            return
+        delay = numbers("delay", self.delay)
+        if delay.shape not in ((), (self.num_arms,)):
+            raise ValueError(f"delay has shape {delay.shape}; expected one number, or one for each arm")
+        if (bad := ~((delay >= 0) & np.isfinite(delay))).any():
+            raise ValueError(f"delay holds {delay[bad][0]:g}; expected mean days of at least 0")
+        self._set("delay", (delay.item() if delay.ndim == 0 else tuple(delay.tolist())) if delay.any() else None)
 
     def _check_start(self, table: object) -> None:
         if not isinstance(table, Mapping):
@@ -177,40 +310,20 @@ class Scenario:
         self._set("num_arms", len(given))
 
 
-def check_rates(name: str, rates: ArrayLike) -> NDArray[np.float64]:
-    """Rates as float64, of any shape.
-
-    Raises:
-        ValueError: not numbers, or a rate outside [0, 1]; says which and where.
-    """
-    array = _numbers(name, rates)
-    outside = ~((array >= 0) & (array <= 1))  # True for NaN
-    if outside.any():
-        where = tuple(np.argwhere(outside)[0].tolist())
-        raise ValueError(f"{name}{list(where) or ''} is {array[where]}; expected a rate in [0, 1]")
-    return array
-
-
-def whole_number(name: str, value: object, least: int) -> int:
-    """`value` as an int, where it is a whole number of at least `least`; 1e6 will do, True will not.
-
-    Raises:
-        ValueError: names the argument, what came and what was expected.
-    """
-    number = _finite(value)
-    if number is not None and number == int(number) and number >= least:
-        return int(number)
-    raise ValueError(f"{name} is {value!r}; expected a whole number of at least {least}")
-
-
-def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise a ValueError that names what is allowed, unless `value` is among it."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
+def _days(name: str, days: object, num_arms: int) -> tuple[int | None, ...] | None:
+    """Days, one for each arm: for `leaves` None or inf for never. None where they say nothing."""
+    if not isinstance(days, (list, tuple, np.ndarray)) or len(days) != num_arms:
+        raise ValueError(f"{name} is {days!r}; expected a day for each of the {num_arms} arms")
+    found: list[int | None] = []
+    for arm, day in enumerate(days):
+        never = name == "leaves" and (day is None or (isinstance(day, float) and day == math.inf))
+        found.append(None if never else min(whole_number(f"{name}[{arm}]", day, 0), NEVER))
+    says = any(day is not None for day in found) if name == "leaves" else any(found)
+    return tuple(found) if says else None
 
 
 def _per_arm_prior(prior: ArrayLike, num_arms: int | None) -> tuple[tuple[float, float], ...]:
-    array = _numbers("prior", prior)
+    array = numbers("prior", prior)
     if array.shape == (2,):
         if num_arms is None:
             raise ValueError("prior is one (a, b) and num_arms is missing; expected the number of arms with it")
@@ -223,31 +336,7 @@ def _per_arm_prior(prior: ArrayLike, num_arms: int | None) -> tuple[tuple[float,
     return tuple((float(a), float(b)) for a, b in array)
 
 
-def _number(name: str, value: object) -> float:
-    number = _finite(value)
-    if number is None:
-        raise ValueError(f"{name} is {value!r}; expected a finite number")
-    return number
-
-
-def _finite(value: object) -> int | float | None:
-    """A whole number as int, another finite number as float, and None for anything else; True is no number."""
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    if isinstance(value, Integral):
-        return int(value)
-    return float(value) if isinstance(value, Real) and math.isfinite(value) else None
-
-
-def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":  # neither text nor bool, which float() would take
-            raise TypeError
-        return array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {values!r}; expected numbers, one per arm") from None
-
-
 def _as_list(value: Any) -> Any:
+    if isinstance(value, Effect):
+        return value.table()
     return [_as_list(item) for item in value] if isinstance(value, tuple) else value

@@ -28,7 +28,8 @@ Streams = NDArray[np.uint64]  # (N, 4)
 Rows = NDArray[np.int64]  # (n,), indices into the N
 
 
-compiled = kept(Path(__file__).parent / f"{name}.py" for name in ("action", "streams", "simulation"))
+SOURCES = ("action", "streams", "samplers", "moving", "dynamics", "effects/effect", "effects/program")
+compiled = kept(Path(__file__).parent / f"{name}.py" for name in SOURCES)
 
 
 def internal(function: Callable[P, R]) -> Callable[P, R]:
@@ -182,10 +183,10 @@ def _log_ratio(x: int, n: int, p: float) -> float:
         step * math.log(odds * (n - mode + 1) / (mode + 1))
         - (x + 0.5) * math.log1p(step / (mode + 1))
         - (n - x + 0.5) * math.log1p(-step / (n - mode + 1))
-        + _stirling_error(mode)
-        + _stirling_error(n - mode)
-        - _stirling_error(x)
-        - _stirling_error(n - x)
+        + stirling_error(mode)
+        + stirling_error(n - mode)
+        - stirling_error(x)
+        - stirling_error(n - x)
     )
 
 
@@ -193,7 +194,7 @@ _LOG_FACTORIALS = np.array([math.lgamma(k + 1) for k in range(1024)])
 
 
 @internal
-def _stirling_error(k: int) -> float:
+def stirling_error(k: int) -> float:
     """The error of Stirling's series, log k! - [log(2 pi) / 2 + (k + 1/2) log(k + 1) - (k + 1)]."""
     if k < 10:
         return float(_LOG_FACTORIALS[k]) - (math.log(2 * math.pi) / 2 + (k + 0.5) * math.log(k + 1) - (k + 1))

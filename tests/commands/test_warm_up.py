@@ -11,12 +11,13 @@ from bandit_env.commands import warm_up
 PLAY = """
 import numpy as np
 from bandit_env.world.scenario import Scenario
-from bandit_env.world.simulation import Simulation, _step
+from bandit_env.world.dynamics import step
+from bandit_env.world.simulation import Simulation
 from bandit_env.commands import warm_up
 from bandit_env.experiment import recorder, run
 print(warm_up.is_compiled())
 run({"rates": [0.4, 0.5, 0.6], "min_days": 1, "max_days": 1}, ["uniform"], 5, executor=1)
-for function in (_step, recorder._accumulate):
+for function in (step, recorder._accumulate):
     print(sum(function.stats.cache_hits.values()), sum(function.stats.cache_misses.values()))
 """
 

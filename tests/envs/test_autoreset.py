@@ -27,27 +27,64 @@ NO, YES = np.array([False, False]), np.array([True, True])
 ROW_0, ROW_1 = np.array([True, False]), np.array([False, True])
 
 
-def told(mask, **values):
-    """Infos of one mask."""
-    infos = {name: np.array(value) for name, value in values.items()}
-    return infos | {f"_{name}": mask for name in values}
+EVERYTHING = {  # that moves
+    "prior": [2, 30], "num_arms": 3, "max_days": 5, "min_days": 1, "loss_days": 9, "updates_per_day": 2,
+    "traffic": {"model": "negative-binomial", "size": 3}, "weekday_traffic": [1, 2, 0, 1, 1, 1, 1],
+    "delay": [0, 1, 0.5], "joins": [0, 0, 2], "leaves": [4, None, None],
+    "effects": [
+        {"effect": "weekday", "factors": [1, 2, 1, 1, 1, 1, 1]},
+        {"effect": "step", "day": 3, "factor": 0.5, "arm": [0, 2]},
+        {"effect": "trend", "from": 1, "to": 2, "scale": "odds"},
+        {"effect": "novelty", "arm": 2, "factor": 3, "half_life": 1},
+        {"effect": "switch", "day": 4, "arm": 1, "rates": [0.5]},
+        {"effect": "day-shock", "sd": 0.3},
+        {"effect": "walk", "sd": 0.2},
+    ],
+}  # fmt: skip
+
+
+def told(mask, regret=(0.0, 0.0), served=(0, 0)):
+    """What a step tells in the rows of a mask whose experiments go on."""
+    infos = {
+        "rates": mask[:, None] * [0.0, 1.0],
+        "base_rates": mask[:, None] * [0.0, 1.0],
+        "best_rate": mask * 1.0,
+        "regret": np.array(regret),
+        "served": np.array(served),
+        "declared_arm": -mask.astype(int),
+        "correct": mask & False,
+        "best_arm": -mask.astype(int),
+        "stopping_day": mask * 0.0,
+        "regret_after": mask * 0.0,
+        "loss_after": mask * 0.0,
+    }
+    return infos | {f"_{name}": mask for name in infos}
 
 
 def new(mask):
     """What a reset tells in the rows of a mask."""
-    return told(mask, rates=mask[:, None] * [0.0, 1.0], best_rate=mask * 1.0)
+    return told(mask)
 
 
 def end(mask, arm, correct, day, after=0.0):
     """What the end tells in the rows of a mask."""
-    return told(
-        mask,
-        declared_arm=mask * arm,
-        correct=mask & correct,
-        stopping_day=mask * float(day),
-        regret_after=mask * after,
-        loss_after=mask * after,
-    )
+    return told(mask) | {
+        "declared_arm": mask * arm,
+        "correct": mask & correct,
+        "best_arm": mask * 1,
+        "stopping_day": mask * float(day),
+        "regret_after": mask * after,
+        "loss_after": mask * after,
+    }
+
+
+def both(first, second):
+    """Infos of two masks."""
+    return {
+        name: first[name] | second[name] if name.startswith("_") else first[name] + second[name]
+        for name in first
+        if first[name].dtype != bool or name.startswith("_")
+    } | {"correct": first["correct"] | second["correct"]}
 
 
 def obs(visits, conversions, days):
@@ -84,25 +121,25 @@ EXPECTED = {
             obs([[2, 2], [4, 4]], [[0, 2], [0, 4]], [1, 2]),
             [8.0, 4.0],
             ROW_0,
-            told(YES, regret=[0.0, 0.0], served=[0, 4]) | STOP,
+            both(told(ROW_1, served=[0, 4]), STOP),
         ),
         (
             obs([[0, 0], [4, 8]], [[0, 0], [0, 8]], [0, 3]),
             [0.0, 4.0],
             NO,
-            told(ROW_1, regret=[0.0, 0.0], served=[0, 4]) | new(ROW_0),
+            both(told(ROW_1, served=[0, 4]), new(ROW_0)),
         ),
         (
             obs([[0, 4], [4, 8]], [[0, 4], [0, 8]], [1, 3]),
             [4.0, 0.0],
             ROW_1,
-            told(YES, regret=[0.0, 0.0], served=[4, 0]) | LAST,
+            both(told(ROW_0, served=[4, 0]), LAST),
         ),
         (
             obs([[0, 4], [0, 0]], [[0, 4], [0, 0]], [1, 0]),
             [0.0, 0.0],
             ROW_0,
-            told(ROW_0, regret=[0.0, 0.0], served=[0, 0]) | end(ROW_0, 0, False, 1, 8.0) | new(ROW_1),
+            both(end(ROW_0, 0, False, 1, 8.0), new(ROW_1)),
         ),
     ],
     "SameStep": [
@@ -111,39 +148,36 @@ EXPECTED = {
             obs([[0, 0], [4, 4]], [[0, 0], [0, 4]], [0, 2]),
             [8.0, 4.0],
             ROW_0,
-            told(ROW_1, regret=[0.0, 0.0], served=[0, 4])
-            | new(ROW_0)
+            both(told(ROW_1, served=[0, 4]), new(ROW_0))
             | {
                 "final_obs": [one([2, 2], [0, 2], 1), None],
-                "final_info": told(ROW_0, regret=[0.0, 0.0], served=[0, 0]) | STOP,
+                "final_info": STOP,
             },
         ),
         (
             obs([[0, 4], [4, 8]], [[0, 4], [0, 8]], [1, 3]),
             [4.0, 4.0],
             NO,
-            told(YES, regret=[0.0, 0.0], served=[4, 4]),
+            told(YES, served=[4, 4]),
         ),
         (
             obs([[0, 8], [0, 0]], [[0, 8], [0, 0]], [2, 0]),
             [4.0, 0.0],
             ROW_1,
-            told(ROW_0, regret=[0.0, 0.0], served=[4, 0])
-            | new(ROW_1)
+            both(told(ROW_0, served=[4, 0]), new(ROW_1))
             | {
                 "final_obs": [None, one([4, 8], [0, 8], 3)],
-                "final_info": told(ROW_1, regret=[0.0, 0.0], served=[0, 0]) | LAST,
+                "final_info": LAST,
             },
         ),
         (
             obs([[0, 0], [2, 2]], [[0, 0], [0, 2]], [0, 1]),
             [0.0, 2.0],
             ROW_0,
-            told(ROW_1, regret=[0.0, 2.0], served=[0, 4])
-            | new(ROW_0)
+            both(told(ROW_1, [0.0, 2.0], [0, 4]), new(ROW_0))
             | {
                 "final_obs": [one([0, 8], [0, 8], 2), None],
-                "final_info": told(ROW_0, regret=[0.0, 0.0], served=[0, 0]) | end(ROW_0, 0, False, 2, 4.0),
+                "final_info": end(ROW_0, 0, False, 2, 4.0),
             },
         ),
     ],
@@ -153,19 +187,19 @@ EXPECTED = {
             obs([[2, 2], [4, 4]], [[0, 2], [0, 4]], [1, 2]),
             [8.0, 4.0],
             ROW_0,
-            told(YES, regret=[0.0, 0.0], served=[0, 4]) | STOP,
+            both(told(ROW_1, served=[0, 4]), STOP),
         ),
         (
             obs([[2, 2], [4, 8]], [[0, 2], [0, 8]], [1, 3]),
             [0.0, 4.0],
             ROW_0,
-            told(ROW_1, regret=[0.0, 0.0], served=[0, 4]),
+            told(ROW_1, served=[0, 4]),
         ),
         (
             obs([[2, 2], [4, 8]], [[0, 2], [0, 8]], [1, 3]),
             [0.0, 0.0],
             YES,
-            told(ROW_1, regret=[0.0, 0.0], served=[0, 0]) | LAST,
+            LAST,
         ),
         (obs([[2, 2], [4, 8]], [[0, 2], [0, 8]], [1, 3]), [0.0, 0.0], YES, {}),
     ],
@@ -243,9 +277,8 @@ def test_fixed_rates_last_one_episode(mode):
     assert infos["rates"].tolist() == [[0.5, 0.25], [1, 0]]
     assert infos["best_rate"].tolist() == [0.5, 1]
     later = [env.step(action)[4] for action in ACTIONS[:3]]
-    again = next(infos for infos in later if "rates" in infos)
-    assert again["rates"].tolist() == [[0, 1], [0, 0]]
-    assert again["_rates"].tolist() == [True, False]
+    assert later[0]["rates"].tolist() == [[0.5, 0.25], [1, 0]]
+    assert later[-1]["rates"].tolist() == [[0, 1], [1, 0]]
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
@@ -254,6 +287,9 @@ def test_fixed_rates_last_one_episode(mode):
     [
         ("DailyTraffic", {"prior": [2, 30], "num_arms": 3, "max_days": 5, "min_days": 1, "updates_per_day": 2}),
         ("BernoulliBandit", {"prior": [1, 1], "num_arms": 4, "horizon": 9}),
+        ("DailyTraffic", EVERYTHING),
+        ("DailyTraffic", EVERYTHING | {"split": "proportional", "reward": "regret"}),
+        ("BernoulliBandit", {"horizon": 9, "delay": [0, 2], "effects": [{"effect": "walk", "sd": 0.3}]}),
     ],
 )
 def test_native_equals_sync_bit_for_bit(name, kwargs, mode):

@@ -39,13 +39,14 @@ def test_whole_episodes_pass_the_passive_checker(name, kwargs):
     env = gym.make(name, **kwargs)
     env.action_space.seed(0)
     for seed in (0, None):
-        obs, _ = env.reset(seed=seed)
+        obs, at_reset = env.reset(seed=seed)
         terminated = False
         while not terminated:
             assert obs in env.observation_space
             obs, _, terminated, truncated, info = env.step(env.action_space.sample())
             assert truncated is False
-            assert {type(value) for value in info.values()} <= {int, float, bool}
+            assert {type(value) for value in info.values()} <= {int, float, bool, np.ndarray}
+            assert info.keys() == at_reset.keys()
     env.close()
 
 
@@ -116,7 +117,7 @@ def test_single_equals_native_of_one_row_bit_for_bit():
         batch_obs, rewards, terminations, _, infos = native.step(action[None])
         assert all((obs[key] == batch_obs[key][0]).all() for key in obs)
         assert (reward, terminated) == (rewards[0], terminations[0])
-        assert info == {key: infos[key][0] for key in info}
+        assert all(np.array_equal(info[key], infos[key][0]) for key in info)
     assert obs["day"] == 30
 
 
@@ -228,11 +229,15 @@ def test_bad_arms_are_refused(action, message):
     ("make", "kwargs", "message"),
     [
         (single, {"options": {"rate": [0.1, 0.2]}}, "unknown reset option 'rate'; did you mean 'rates'"),
-        (single, {"options": {"seed": 3}}, r"unknown reset option 'seed'.*\(known: rates\)"),
+        (single, {"options": {"seed": 3}}, r"unknown reset option 'seed'.*\(known: conversions, day, rates, visits\)"),
         (single, {"options": {"reset_mask": np.ones(1, bool)}}, "unknown reset option 'reset_mask'"),
         (single, {"options": {"rates": [0.1, 0.2, 0.3]}}, r"options\['rates'\] has shape \(3,\); expected \(2,\)"),
         (single, {"options": {"rates": [0.1, 1.2]}}, r"options\['rates'\]\[1\] is 1\.2; expected a rate in \[0, 1\]"),
-        (vector, {"options": {"mask": 1}}, r"unknown reset option 'mask'.*\(known: rates, reset_mask\)|did you mean"),
+        (
+            vector,
+            {"options": {"mask": 1}},
+            r"unknown reset option 'mask' .*reset_mask, visits",
+        ),
         (vector, {"options": {"rates": [[0.1, 0.2]] * 3}}, r"shape \(3, 2\); expected \(2,\) or \(2, 2\)"),
         (vector, {"options": {"rates": [[0.1, 0.2], [0.1, np.nan]]}}, r"options\['rates'\]\[1, 1\] is nan"),
         (
@@ -310,9 +315,9 @@ def test_bad_bandit_arguments(kwargs, message):
 
 TABLE = """\
 day 1 of 3, running
-arm           visits      conversions     rate  weight
-  0                1                0  0.00000   0.250
-  1                3                3  1.00000   0.750
+arm           visits      conversions     rate     true  share
+  0                1                0  0.00000  0.00000  0.250
+  1                3                3  1.00000  1.00000  0.750
 """
 WORLD = {"rates": [0.0, 1.0], "visits_per_day": 4, "max_days": 3, "min_days": 1, "split": "proportional"}
 
@@ -320,13 +325,13 @@ WORLD = {"rates": [0.0, 1.0], "visits_per_day": 4, "max_days": 3, "min_days": 1,
 def test_ansi_rendering_shows_the_running_experiment():
     env = gym.make(DAILY, render_mode="ansi", **WORLD)
     env.reset(seed=0)
-    assert "  0                0                0        -       -\n" in env.render()
+    assert "  0                0                0        -  0.00000      -\n" in env.render()
     env.step(encode_action([0.25, 0.75]))
     assert env.render() == TABLE
     env.step(encode_action([0.25, 0.75], 1))
     assert env.render() == TABLE.replace("running", "ended: arm 1 declared")
     env.reset()
-    assert "  1                0                0        -       -\n" in env.render()
+    assert "  1                0                0        -  1.00000      -\n" in env.render()
 
 
 def test_human_rendering_prints_each_step(capsys):
@@ -345,13 +350,36 @@ def test_vector_rendering(capsys):
     env.step(np.array([encode_action([0.25, 0.75]), encode_action([1, 0])]))
     frames = env.render()
     assert frames[0] == TABLE
-    assert "  0                4                0  0.00000   1.000" in frames[1]
+    assert "  0                4                0  0.00000  0.00000  1.000" in frames[1]
     env.reset(options={"reset_mask": np.array([False, True])})
     assert env.render()[0] == TABLE
-    assert "  0                0                0        -       -\n" in env.render()[1]
+    assert "  0                0                0        -  0.00000      -\n" in env.render()[1]
     env = gym.make_vec(DAILY, num_envs=2, render_mode="human", autoreset_mode="Disabled", **WORLD)
     env.reset(seed=0)
     assert capsys.readouterr().out.count("day 0 of 3, running") == 2
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+def test_a_new_episode_is_rendered_without_the_shares_of_the_last(mode):
+    env = gym.make_vec(DAILY, num_envs=1, render_mode="ansi", autoreset_mode=mode, **WORLD)
+    env.reset(seed=0)
+    env.step(encode_action([[0.25, 0.75]]))
+    for _ in range(2 if mode == "NextStep" else 1):
+        env.step(encode_action([[0.25, 0.75]], [1]))
+    (frame,) = env.render()
+    assert frame.startswith("day 0 of 3, running")
+    assert [line.split()[-1] for line in frame.splitlines()[2:]] == ["-", "-"]
+
+
+def test_rendering_shows_the_rates_of_the_day():
+    effects = [{"effect": "step", "day": 1, "factor": 0.5}]
+    env = gym.make(DAILY, render_mode="ansi", **WORLD, effects=effects)
+    env.reset(seed=0)
+    shown = [env.render()]
+    for _ in range(2):
+        env.step(encode_action([1, 1]))
+        shown.append(env.render())
+    assert [frame.splitlines()[3].split()[-2] for frame in shown] == ["1.00000", "1.00000", "0.50000"]
 
 
 def test_rendering_without_a_mode_warns():

@@ -55,6 +55,7 @@ def test_every_step_keeps_the_books(episode):
     env = DailyTrafficEnv(**kwargs)
     before, info = env.reset(seed=seed)
     rates, best = np.array(kwargs["rates"]), max(kwargs["rates"])
+    keys = info.keys()
     v, per_day, horizon = kwargs["visits_per_day"], kwargs["updates_per_day"], kwargs["max_days"]
     assert info["rates"].tolist() == kwargs["rates"]
     assert info["best_rate"] == best
@@ -87,7 +88,7 @@ def test_every_step_keeps_the_books(episode):
         assert obs["day"].tolist() == [(update + 1) / per_day]
         regret = (served * (best - rates)).sum()
         assert info["regret"] == pytest.approx(regret)
-        assert set(info) == {"regret", "served"}
+        assert info.keys() == keys
         plain = -regret if kwargs["reward"] == "regret" else earned.sum()
         assert reward == pytest.approx(plain - kwargs["cost_per_day"] / per_day)
         if kwargs["split"] == "proportional":
@@ -241,9 +242,10 @@ def test_declaring_earns_what_the_arm_will_earn_and_running_costs():
     assert terminated
     assert reward == 0.25 * 8 * 8  # 8 days of 8 visits; no cost after the stop
     assert obs["conversions"].sum() == conversions
+    assert (info.pop("rates").tolist(), info.pop("base_rates").tolist()) == ([0.25, 0.5], [0.25, 0.5])
     assert info == {
-        "regret": 0, "served": 0, "declared_arm": 0, "correct": False, "stopping_day": 2, "regret_after": 16.0,
-        "loss_after": 16.0,
+        "best_rate": 0.5, "regret": 0, "served": 0, "declared_arm": 0, "correct": False, "best_arm": 1,
+        "stopping_day": 2, "regret_after": 16.0, "loss_after": 16.0,
     }  # fmt: skip
 
 

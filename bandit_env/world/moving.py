@@ -1,0 +1,242 @@
+"""A world that moves: each day's rates and traffic, arms that come and go, conversions that come late. As arrays.
+
+A row's path (its rates day by day, and its traffic) is drawn from two streams of the row's own beside the one that
+visits are drawn from, started anew for every episode. So it is the same under every agent, and goes on after the stop.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandit_env.world.effects.effect import RATE, SHOCK, SWITCH, WALK
+from bandit_env.world.effects.program import Program
+from bandit_env.world.samplers import gamma, normal_pair, poisson
+from bandit_env.world.scenario import Scenario
+from bandit_env.world.streams import Rows, Streams, compiled, inlined, internal
+from bandit_env.world.traffic import fixed_visits
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Moving(NamedTuple):
+    """What moves in a scenario, and its state in N rows."""
+
+    effects: Program
+    means: Floats  # (7,) mean traffic of each day of the week
+    visits: Ints  # (7, U) visits of each update, where traffic is fixed
+    random_traffic: bool
+    size: float  # of the negative binomial; 0 for Poisson
+    joins: Ints  # (K,) first day on which an arm is there
+    leaves: Ints  # (K,) first day on which it no longer is
+    changes: bool  # whether any joins or leaves
+    seen: Floats  # (K,) chance that a conversion that is still to come is seen in an update
+    base_rates: Floats  # (N, K) before effects
+    day: Ints  # (N,) the last day whose rates were drawn
+    walks: Floats  # (N, W, K) log odds that each walk has come to
+    crowd: Floats  # (N,) what the day's mean traffic is multiplied by
+    pending: Ints  # (N, K) conversions still to come
+    rate_streams: Streams
+    visit_streams: Streams
+    ahead: Floats  # (1, K) scratch: rates of a day to come
+    sums: Floats  # (K,) scratch: what each arm would earn
+
+
+def make_moving(scenario: Scenario, num_experiments: int) -> Moving:
+    """The arrays of a scenario, for N rows that have not begun."""
+    n, k = num_experiments, scenario.task.num_arms
+    joins, leaves = scenario.presence
+    program = scenario.program
+    delay = np.broadcast_to(np.asarray(scenario.delay or 0.0, np.float64), (k,))
+    return Moving(
+        effects=program,
+        means=scenario.mean_visits,
+        visits=fixed_visits(scenario.mean_visits, scenario.updates_per_day),
+        random_traffic=scenario.traffic_model.random,
+        size=scenario.traffic_model.size or 0.0,
+        joins=joins,
+        leaves=leaves,
+        changes=scenario.task.changes_arms,
+        seen=1 / (1 + delay * scenario.updates_per_day),
+        base_rates=np.zeros((n, k)),
+        day=np.zeros(n, np.int64),
+        walks=np.zeros((n, int((program.operations == WALK).sum()), k)),
+        crowd=np.ones(n),
+        pending=np.zeros((n, k), np.int64),
+        rate_streams=np.zeros((n, 4), np.uint64),
+        visit_streams=np.zeros((n, 4), np.uint64),
+        ahead=np.zeros((1, k)),
+        sums=np.zeros(k),
+    )
+
+
+@compiled
+def open_rows(moving: Moving, rows: Rows, rates: Floats, best_rate: Floats, updates: Ints) -> None:
+    """Begin the path of `rows`, and follow it to the day on which they stand; writes `rates` and `best_rate`."""
+    for j in range(rows.size):
+        i = rows[j]
+        moving.day[i] = -1
+        moving.crowd[i] = 1.0
+        for k in range(rates.shape[1]):
+            moving.pending[i, k] = 0
+            for w in range(moving.walks.shape[1]):
+                moving.walks[i, w, k] = 0.0
+        for day in range(updates[i] // moving.visits.shape[1] + 1):
+            new_day(moving, i, day, rates, best_rate)
+
+
+@internal
+def new_day(moving: Moving, row: int, day: int, rates: Floats, best_rate: Floats) -> None:
+    """Draw a row's next day: its rates, the best of them, and how many come."""
+    draw_rates(moving, row, day, rates, row)
+    best_rate[row] = best_there(moving, day, rates, row)
+    if moving.size > 0:
+        moving.crowd[row] = gamma(moving.visit_streams, row, moving.size) / moving.size
+
+
+@internal
+def draw_rates(moving: Moving, row: int, day: int, out: Floats, place: int) -> None:
+    """Write a row's rates on the day after its last one into out[place], one effect after the other."""
+    effects = moving.effects
+    moving.day[row] = day
+    for k in range(out.shape[1]):
+        out[place, k] = moving.base_rates[row, k]
+    walk = -1
+    for index in range(effects.operations.size):
+        operation = effects.operations[index]
+        first = second = shared = 0.0
+        spare = False
+        if operation == SHOCK:
+            first, _ = normal_pair(moving.rate_streams, row)
+            shared = math.exp(effects.deviations[index] * first)
+        elif operation == WALK:
+            walk += 1
+        for k in range(out.shape[1]):
+            if not effects.on[index, k]:
+                continue
+            since = day - effects.first[index, k]
+            if operation == SWITCH:
+                if since >= 0:
+                    out[place, k] = effects.new_rates[index, k]
+                continue
+            if operation == SHOCK:
+                factor = shared
+            elif operation == WALK:
+                if day > 0:
+                    if spare:
+                        first = second
+                    else:
+                        first, second = normal_pair(moving.rate_streams, row)
+                    spare = not spare
+                    moving.walks[row, walk, k] += effects.deviations[index] * first
+                factor = math.exp(moving.walks[row, walk, k])
+            else:
+                factor = effects.factors[index, since] if since >= 0 else 1.0
+            if factor != 1.0:
+                out[place, k] = _moved(out[place, k], factor, operation)
+
+
+@internal
+def _moved(rate: float, factor: float, operation: int) -> float:
+    """A rate times a factor, cut at 1, or with its odds times the factor."""
+    if factor == 0 or rate == 0:
+        return 0.0
+    if operation == RATE:
+        return min(rate * factor, 1.0)
+    if math.isinf(factor):
+        return 1.0
+    return rate * factor / (1 - rate + rate * factor)
+
+
+@inlined
+def is_there(moving: Moving, day: int, arm: int) -> bool:
+    """Whether an arm is served on a day."""
+    return bool(moving.joins[arm] <= day < moving.leaves[arm])
+
+
+@internal
+def best_there(moving: Moving, day: int, rates: Floats, place: int) -> float:
+    """The best rate of an arm that is there; 0 if none is."""
+    best = 0.0
+    for k in range(rates.shape[1]):
+        if is_there(moving, day, k):
+            best = max(best, rates[place, k])
+    return best
+
+
+@internal
+def keep_there(moving: Moving, day: int, scores: Floats, arm: int) -> int:
+    """Set the scores of absent arms to 0, equal ones where nothing is left; returns the arm with the largest one."""
+    chosen, total = -1, 0.0
+    for k in range(scores.size):
+        if is_there(moving, day, k):
+            total += scores[k]
+            if chosen < 0 or scores[k] > scores[chosen]:
+                chosen = k
+    if chosen < 0:
+        return arm
+    for k in range(scores.size):
+        if not is_there(moving, day, k):
+            scores[k] = 0.0
+        elif total == 0:
+            scores[k] = 1.0
+    return chosen
+
+
+@internal
+def visits_of(moving: Moving, row: int, day: int, update: int) -> int:
+    """The visits of an update of a day."""
+    if not moving.random_traffic:
+        return int(moving.visits[day % 7, update])
+    return poisson(moving.visit_streams, row, moving.means[day % 7] * moving.crowd[row] / moving.visits.shape[1])
+
+
+@internal
+def mean_of(moving: Moving, day: int, update: int) -> float:
+    """The mean traffic of a day from one of its updates on."""
+    per_day = moving.visits.shape[1]
+    if moving.random_traffic:
+        return float(moving.means[day % 7] * (per_day - update) / per_day)
+    left = 0
+    for u in range(update, per_day):
+        left += moving.visits[day % 7, u]
+    return float(left)
+
+
+@internal
+def look_ahead(
+    moving: Moving, row: int, updates: int, max_days: int, loss_days: int, shipped: int, rates: Floats
+) -> tuple[float, float, float, int, bool]:
+    """What a row's path brings after the stop, all traffic served by one arm while it is there.
+
+    Returns the regret until max_days; that until loss_days; the conversions until max_days; the best arm of the stop,
+    which earns the most until max_days (on the last day, if no day is left); and whether the shipped arm earns as much.
+    """
+    per_day, sums, there = moving.visits.shape[1], moving.sums, updates // moving.visits.shape[1]
+    regret = loss = earned = 0.0
+    sums[:] = 0.0
+    if there >= max_days:
+        sums[:] = rates[row]
+    for day in range(there, loss_days):
+        ahead, place = moving.ahead, 0
+        if day > moving.day[row]:
+            draw_rates(moving, row, day, moving.ahead, 0)
+        else:
+            ahead, place = rates, row
+        mean = mean_of(moving, day, updates % per_day if day == there else 0)
+        own = ahead[place, shipped] if is_there(moving, day, shipped) else 0.0
+        lost = mean * (best_there(moving, day, ahead, place) - own)
+        loss += lost
+        if day < max_days:
+            regret += lost
+            earned += mean * own
+            for k in range(sums.size):
+                if is_there(moving, day, k):
+                    sums[k] += mean * ahead[place, k]
+    best = -1
+    for k in range(sums.size):
+        if is_there(moving, min(there, max_days - 1), k) and (best < 0 or sums[k] > sums[best]):
+            best = k
+    return regret, loss, earned, best, sums[shipped] == sums[best]
