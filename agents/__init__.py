@@ -22,9 +22,8 @@ def make(name: str, **kwargs: object) -> Agent:
     >>> make("epsilon-greedy", epsilon=0.2, stopping="value-remaining").epsilon
     0.2
     """
-    agent = plugins.build(GROUP, "agent", name, kwargs)
-    if not isinstance(agent, Agent):
-        raise ValueError(f"agent {name!r} is a {type(agent).__name__}; expected an agents.Agent")
+    accepts, expected = lambda found: issubclass(found, Agent), "an agents.Agent"
+    agent: Agent = plugins.build(GROUP, "agent", name, kwargs, accepts, expected)
     return agent
 
 

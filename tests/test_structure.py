@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("numba", "matplotlib", "tensorboard", "pandas", "pydantic", "rich", "scipy", "torch", "distributed", "pyarrow")
 MOST_LINES, MOST_MODULES = 2000, 12  # of a room: one folder's own files, `__init__` not counted among the modules
-GROUND = ("bandit_env.errors", "bandit_env.plugins", "bandit_env.compilation")
+GROUND = ("bandit_env.errors", "bandit_env.beside", "bandit_env.plugins", "bandit_env.compilation")
 FLOORS = {  # what each may import besides itself and the ground
     "bandit_env/stats": (),
     "bandit_env/tables": ("bandit_env.stats",),

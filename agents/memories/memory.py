@@ -73,7 +73,6 @@ def make_memory(memory: Memory | str | Mapping[str, Any] | None) -> Memory | Non
 def _named(name: object, arguments: Mapping[str, Any]) -> Memory:
     if not isinstance(name, str):
         raise ValueError(f"memory is {name!r}; expected a name")
-    made = plugins.build(GROUP, "memory", name, arguments)
-    if not isinstance(made, Memory):
-        raise ValueError(f"memory {name!r} is a {type(made).__name__}; expected a Memory")
+    accepts, expected = lambda found: issubclass(found, Memory), "a Memory"
+    made: Memory = plugins.build(GROUP, "memory", name, arguments, accepts, expected)
     return made

@@ -176,7 +176,6 @@ def _fold(how: str, rules: list[StoppingRule]) -> StoppingRule:
 def _named(name: object, arguments: Mapping[str, Any]) -> StoppingRule:
     if not isinstance(name, str):
         raise ValueError(f"stopping rule is {name!r}; expected a name")
-    made = plugins.build(GROUP, "stopping rule", name, arguments)
-    if not isinstance(made, StoppingRule):
-        raise ValueError(f"stopping rule {name!r} is a {type(made).__name__}; expected a StoppingRule")
+    accepts, expected = lambda found: issubclass(found, StoppingRule), "a StoppingRule"
+    made: StoppingRule = plugins.build(GROUP, "stopping rule", name, arguments, accepts, expected)
     return made

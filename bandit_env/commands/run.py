@@ -9,23 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bandit_env.commands import interrupt
+from bandit_env.commands import interrupt, shipped
 from bandit_env.commands.common import add_engine, complain, console, engine
 from bandit_env.errors import ExperimentError, WorkerError
 
 HELP = "play an experiment file"
 DESCRIPTION = """\
-Play an experiment file (TOML): every scenario with every agent, so many times each. Prints a table, and leaves rows,
-curves, figures and TensorBoard files in a folder.
+Play an experiment: every scenario with every agent, so many times each. Prints a table, and leaves rows, curves,
+figures and TensorBoard files in a folder. The experiment is a file (TOML), or the name of one that comes with the
+package; `bandit-env run --list` lists these.
 
-example:
-  bandit-env run configs/ab_test.toml --replications 2000 --out runs/ab
+examples:
+  bandit-env run ab_test
+  bandit-env run my/experiment.toml --replications 2000 --out runs/mine
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("config", type=Path, help="the experiment file")
+    parser.add_argument("config", type=Path, nargs="?", help="the experiment's file, or its name")
+    parser.add_argument("--list", action="store_true", help="list the experiments that come with the package")
     parser.add_argument("--replications", type=int, metavar="N", help="experiments per scenario and agent")
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same rows")
     parser.add_argument("--trace", type=int, metavar="K", help="experiments to record update by update (default 1)")
@@ -43,8 +46,14 @@ def main(options: argparse.Namespace) -> int:
     from bandit_env.experiment.sweep import execute
     from bandit_env.views import report
 
+    if options.list:
+        for line in shipped.lines():
+            print(line)
+        return 0
+    if options.config is None:
+        raise ExperimentError("run: which experiment? Expected a file, or a name (bandit-env run --list)")
     overrides = {"replications": options.replications, "seed": options.seed, "traces": options.trace}
-    experiment = config.load(options.config, **overrides)
+    experiment = config.load(shipped.find(options.config), **overrides)
     for remark in experiment.remarks:
         complain(f"note: {remark}", 0)
     with _folder(options, experiment.config["name"]) as out:

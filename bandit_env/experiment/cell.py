@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bandit_env import plugins
+from bandit_env import beside, plugins
 from bandit_env.world.task import Task
 
 AGENTS = "bandit_env.agents"
@@ -21,6 +21,7 @@ class CellPlan:
         player: an agent's name and keyword arguments, or the agent itself (anything with `reset` and `act`).
         seed: of the whole run.
         traces: how many experiments are recorded update by update.
+        modules: those that lie beside the experiment file, of which the agent is made.
     """
 
     scenario: str
@@ -30,6 +31,7 @@ class CellPlan:
     player: Any
     seed: int
     traces: int = 0
+    modules: tuple[beside.Module, ...] = ()
 
     @property
     def first_update(self) -> int:
@@ -42,7 +44,8 @@ class CellPlan:
         if not isinstance(self.player, tuple):
             return copy.deepcopy(self.player)  # threads may play several batches at once
         name, arguments = self.player
-        return plugins.load(AGENTS, name)(**arguments)
+        with beside.searching(modules=self.modules):
+            return plugins.load(AGENTS, name)(**arguments)
 
 
 class Part(NamedTuple):

@@ -1,0 +1,123 @@
+"""An experiment file resolved: the configuration as it will be stored, and a plan for each cell."""
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bandit_env
+from bandit_env import beside
+from bandit_env.errors import ExperimentError
+from bandit_env.experiment.cell import CellPlan
+from bandit_env.experiment.config import keys, text
+from bandit_env.experiment.config.names import folders_of
+from bandit_env.experiment.config.players import check_task, plain, players, remarks
+from bandit_env.experiment.config.scenarios import scenarios
+from bandit_env.experiment.results import FORMAT
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is to be played: the resolved configuration, and a plan for each cell.
+
+    Attributes:
+        config: JSON-able; what `config.json` holds, and what a resumed run must share.
+        cells: a plan per scenario and agent, scenario by scenario.
+        about: what `cell.json` holds, for each cell.
+        remarks: what agents have to say about their scenarios, to be shown once before anything is played.
+    """
+
+    config: dict[str, Any]
+    cells: list[CellPlan]
+    about: list[dict[str, Any]]
+    remarks: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def replications(self) -> int:
+        """Replications of each cell."""
+        return int(self.config["replications"])
+
+    @property
+    def folders(self) -> list[str]:
+        """Each cell's folder, within the run's."""
+        return [entry["folder"] for entry in self.config["cells"]]
+
+
+def load(path: str | Path, **overrides: Any) -> Experiment:
+    """Read an experiment file; `overrides` that are not None replace its keys.
+
+    "module:Class" in it is also looked for beside the file and in the current folder.
+
+    Raises:
+        ExperimentError: the file cannot be read, or something in it is wrong; names the file and the key.
+    """
+    path = Path(path)
+    table = (
+        {"name": path.stem} | text.read(path) | {key: value for key, value in overrides.items() if value is not None}
+    )
+    try:
+        with beside.searching([path.absolute().parent, Path.cwd()]):
+            return resolve(table)
+    except ExperimentError as error:
+        raise ExperimentError(f"{path}: {error}") from error
+
+
+def resolve(table: dict[str, Any]) -> Experiment:
+    """Check an experiment's table and work out its cells. Agents may be objects as well as tables.
+
+    Raises:
+        ExperimentError: something in it is wrong; names the key, what was found and what is allowed.
+    """
+    file = keys.validate(table)
+    worlds = list(scenarios(file))
+    agents = list(players(file.agents))
+    _refuse_duplicates("scenario", [name for name, *_ in worlds])
+    _refuse_duplicates("agent", [label for label, *_ in agents])
+    folders = folders_of([(scenario[0], player[0]) for scenario in worlds for player in agents])
+    plans, about, modules = [], [], beside.found()
+    for name, scenario, classical in worlds:
+        for label, player, described in agents:
+            world = scenario.arguments()
+            plans.append(CellPlan(name, label, world, scenario.task, player, file.seed, file.traces, modules))
+            check_task(plans[-1])
+            about.append(
+                {
+                    "scenario": name,
+                    "agent": label,
+                    "parameters": {"scenario": world, "agent": described},
+                    "task": dataclasses.asdict(scenario.task),
+                    "rates": world.get("rates"),
+                    "classical": classical,
+                }
+            )
+    config = {
+        "format": FORMAT,
+        "versions": _versions(),
+        "name": file.name,
+        "replications": file.replications,
+        "seed": file.seed,
+        "traces": file.traces,
+        "published": plain(file.published),
+        "cells": [
+            {key: entry[key] for key in ("scenario", "agent", "parameters", "classical")} | {"folder": folder}
+            for folder, entry in zip(folders, about, strict=True)
+        ],
+    }
+    return Experiment(config, plans, about, list(remarks(plans)))
+
+
+def _refuse_duplicates(kind: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            key = "label" if kind == "agent" else "name"
+            raise ExperimentError(f"{kind}s: two are called {name!r}; give each a `{key}` of its own")
+        seen.add(name)
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what the rows depend on."""
+    packages = ("numpy", "scipy", "numba")
+    return {"bandit_env": bandit_env.__version__} | {name: importlib.metadata.version(name) for name in packages}

@@ -1,0 +1,79 @@
+"""The agents of an experiment file: built once, so that what is wrong with them is said before anything runs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bandit_env import plugins
+from bandit_env.errors import ExperimentError
+from bandit_env.experiment.cell import AGENTS, CellPlan
+from bandit_env.experiment.config.names import check_name
+from bandit_env.experiment.config.sweeps import expand
+
+
+def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Each agent's label, what the runner builds it from, and how it is described in the files."""
+    for index, table in enumerate(tables):
+        where = f"agents[{index}]"
+        if "object" in table:  # from Python: an agent as it is
+            thing = table["object"]
+            if not _is_agent(thing):
+                raise ExperimentError(f"{where}: {thing!r} is no agent; expected an object with `reset` and `act`")
+            label = table.get("label") or type(thing).__name__
+            check_name(f"{where}.label", label)
+            name = f"{type(thing).__module__}:{type(thing).__qualname__}"
+            yield label, thing, {"name": name, **_parameters(thing, {})}
+            continue
+        for sweep_label, settings in expand(table, where):
+            name = settings.pop("name", None)
+            if not isinstance(name, str):
+                raise ExperimentError(f"{where}.name: {'missing' if name is None else f'found {name!r}'}")
+            check_name(f"{where}.name", name)
+            label = settings.pop("label", name)
+            check_name(f"{where}.label", label)
+            agent = _build(name, settings, where)
+            yield f"{label}{sweep_label}", (name, settings), {"name": name, **_parameters(agent, settings)}
+
+
+def _build(name: str, arguments: dict[str, Any], where: str) -> Any:
+    """Build the agent once, so that what is wrong with it is said before anything runs."""
+    try:
+        return plugins.build(AGENTS, "agent", name, arguments, _is_agent, "a class with `reset` and `act`")
+    except ValueError as error:
+        raise ExperimentError(f"{where}: {error}") from error
+
+
+def _is_agent(thing: Any) -> bool:
+    return callable(getattr(thing, "act", None)) and callable(getattr(thing, "reset", None))
+
+
+def check_task(plan: CellPlan) -> None:
+    """Ask an agent with a method `check_task` whether the task is one for it, before anything runs."""
+    check = getattr(plan.build_agent(), "check_task", None)
+    if check is None:
+        return
+    try:
+        check(plan.task)
+    except ValueError as error:
+        raise ExperimentError(f"agent {plan.agent!r} in scenario {plan.scenario!r}: {error}") from error
+
+
+def remarks(plans: list[CellPlan]) -> Iterator[str]:
+    """What agents with a method `remarks` say about their tasks, each once for an agent."""
+    said: set[tuple[str, str]] = set()
+    for plan in plans:
+        ask = getattr(plan.build_agent(), "remarks", None)
+        for remark in ask(plan.task) if callable(ask) else ():
+            if (plan.agent, remark) not in said:
+                said.add((plan.agent, remark))
+                yield f"agent {plan.agent!r} in scenario {plan.scenario!r}: {remark}"
+
+
+def _parameters(agent: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """An agent's arguments, defaults included where it tells them, as JSON can hold them."""
+    return dict(plain(getattr(agent, "parameters", given)))
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON gives it back; what JSON cannot hold, such as a date, as text."""
+    return json.loads(json.dumps(value, default=str))
