@@ -31,7 +31,7 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bandit_env.stats.estimates.checks import check_control, check_counts, check_level, first
+from bandit_env.stats.checks import check_control, check_counts, check_level, first
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -1,10 +1,25 @@
-"""Intervals from counts against published examples."""
+"""Intervals from counts against published examples, mpmath, SciPy and closed forms."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, special, stats
 
-from bandit_env.stats.estimates import newcombe_interval, rate_interval, wald_interval, wilson_interval
+from bandit_env.stats.estimates import (
+    Difference,
+    Lift,
+    difference_interval,
+    lift_interval,
+    newcombe_interval,
+    rate_interval,
+    wald_interval,
+    wilson_interval,
+)
+from bandit_env.stats.posterior import potential_value_remaining, probability_beats, probability_best
 
 # Newcombe (1998), Statistics in Medicine 17, 857-872, table I: Wald's (method 1) and Wilson's (method 3) 95 % intervals
 ONE = [
@@ -49,7 +64,9 @@ def test_wilson_solves_the_score_equation():
     assert wilson_interval([0], [0]) == (0, 1)
 
 
-@pytest.mark.parametrize("interval", [rate_interval, wald_interval, wilson_interval, newcombe_interval])
+@pytest.mark.parametrize(
+    "interval", [rate_interval, wald_interval, wilson_interval, newcombe_interval, lift_interval, difference_interval]
+)
 def test_bad_arguments_are_named(interval):
     with pytest.raises(ValueError, match="level is 0; expected a number between 0 and 1"):
         interval([1, 2], [10, 10], level=0)
@@ -66,3 +83,148 @@ def test_no_such_control_or_prior():
         newcombe_interval([1, 2], [10, 10], control=2)
     with pytest.raises(ValueError, match="prior is"):
         rate_interval([1, 2], [10, 10], prior=(0, 1))
+
+
+# Made by make_estimates_reference.py beside this file: mpmath at 30 digits.
+REFERENCE = json.loads(Path(__file__).with_name("estimates_reference.json").read_text())
+
+
+@pytest.mark.parametrize("case", REFERENCE, ids=lambda c: f"{c['conversions']}-{c['visits']}-{c['prior']}")
+def test_stored_distributions(case):
+    """Distribution function, density and quantile of lift and difference; the rates' quantiles."""
+    counts = case["conversions"], case["visits"]
+    for posterior, points in (
+        (Lift(*counts, prior=case["prior"]), case["lift"]),
+        (Difference(*counts, prior=case["prior"]), case["difference"]),
+    ):
+        x, cdf, pdf = np.array(points, dtype=float).T
+        np.testing.assert_allclose(posterior.cdf(x[:, None])[:, 1], cdf, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(posterior.pdf(x[:, None])[:, 1], pdf, rtol=1e-8)
+        quantiles = posterior.quantile(cdf[:, None])[:, 1]
+        size = np.abs(1 + x) if isinstance(posterior, Lift) else 1.0
+        assert (np.abs(quantiles - x) <= 1e-8 * size).all()
+    for arm in range(2):
+        for x, q in case["rate"][arm]:
+            tail = 2 * min(float(q), 1 - float(q))  # the interval of which this is an end
+            ends = rate_interval(*counts, level=1 - tail, prior=case["prior"])
+            assert ends[float(q) > 0.5][arm] == pytest.approx(float(x), rel=1e-9)
+
+
+# with large counts, Gauss-Legendre over SciPy's distribution functions
+LARGE = [
+    ([447, 558], [11165, 11165]),
+    ([3, 4000], [10, 100_000]),
+    ([4000, 3], [100_000, 10]),
+    ([95_000, 995], [100_000, 1000]),
+]
+
+
+def below(conversions, visits, move, back):
+    """P(arm <= move(control)) by 24 nodes in each piece of either arm's rates, cut at kinks; `back` inverts `move`."""
+    (a0, a1), (b0, b1) = np.add(conversions, 1), np.subtract(visits, conversions) + 1
+    ends = special.betaincinv(a0, b0, 1e-14), special.betainccinv(a0, b0, 1e-14)
+    others = special.betaincinv(a1, b1, 1e-14), special.betainccinv(a1, b1, 1e-14)
+    cuts = back(np.r_[np.linspace(*others, 61), 0, 1])
+    edges = np.unique(np.r_[np.linspace(*ends, 61), np.clip(cuts, *ends)])
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    half = np.diff(edges)[:, None] / 2
+    p = edges[:-1, None] + half * (nodes + 1)
+    return (half * weights * stats.beta.pdf(p, a0, b0) * special.betainc(a1, b1, np.clip(move(p), 0, 1))).sum()
+
+
+@pytest.mark.parametrize(("conversions", "visits"), LARGE)
+def test_against_distribution_functions_of_scipy(conversions, visits):
+    for level in (0.5, 0.95):
+        tail = (1 - level) / 2
+        for order, (_, x) in zip((tail, 1 - tail), lift_interval(conversions, visits, level)):
+            at = below(conversions, visits, lambda p, x=x: (1 + x) * p, lambda p, x=x: p / (1 + x))
+            assert at == pytest.approx(order, abs=1e-9)
+        for order, (_, x) in zip((tail, 1 - tail), difference_interval(conversions, visits, level)):
+            at = below(conversions, visits, lambda p, x=x: p + x, lambda p, x=x: p - x)
+            assert at == pytest.approx(order, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("conversions", "visits"),
+    [
+        ([40, 50], [1000, 1000]),
+        ([40_000_000, 40_001_000], [10**9, 10**9]),
+        ([10**9 - 40, 10**9 - 9], [10**9, 10**9]),
+        ([400, 10**7 * 5], [10**4, 10**9]),
+        ([0, 0], [10**9, 50]),
+        ([10, 20, 30, 33], [100, 102, 120, 130]),
+    ],
+)
+def test_lift_and_value_remaining_agree(conversions, visits):
+    """Of two arms, value remaining is the lift over the champion: other code, other method."""
+    lift, best = Lift(conversions, visits), probability_beats(conversions, visits)
+    np.testing.assert_allclose(1 - lift.cdf(0.0)[1:], best[1:], rtol=0, atol=1e-9)
+    pair = [[conversions[0], conversions[-1]], [visits[0], visits[-1]]]
+    champion = int(probability_best(*pair)[1] > 0.5)
+    for q in (0.9, 0.975):
+        expected = potential_value_remaining(*pair, q)
+        found = Lift(*pair, control=champion).quantile(q)[1 - champion]
+        assert max(found, 0) == pytest.approx(expected, abs=1e-8 * (1 + expected))
+
+
+def test_closed_forms_without_visits():
+    # two uniform rates: P(ratio > x) = 1/(2 x) for x > 1; the difference is triangular
+    low, high = lift_interval([0, 0], [0, 0])
+    assert (low[1], high[1]) == pytest.approx((-0.95, 19), rel=1e-9)
+    low, high = difference_interval([0, 0], [0, 0])
+    assert high[1] == pytest.approx(1 - np.sqrt(0.05), abs=1e-9)
+    assert low[1] == pytest.approx(-high[1], abs=1e-9)
+    np.testing.assert_allclose(Lift([0, 0], [0, 0]).pdf([[-0.5], [1.0]])[:, 1], [0.5, 0.125], rtol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 7)), min_size=2, max_size=4), st.sampled_from([0.5, 1.0, 3.0]))
+def test_quantiles_invert_distribution_functions(arms, prior):
+    visits = np.array([int(10**size) for _, size in arms])
+    conversions = np.array([int(share * v) for (share, _), v in zip(arms, visits)])
+    for posterior in (Lift(conversions, visits, prior=(prior, 1)), Difference(conversions, visits, prior=(prior, 1))):
+        for q in (0.001, 0.025, 0.5, 0.975, 0.999):
+            at = posterior.cdf(posterior.quantile(q))
+            np.testing.assert_allclose(at[1:], q, rtol=0, atol=2e-8)
+
+
+def test_swapped_arms_mirror():
+    for conversions, visits in (([3, 9], [10, 12]), ([0, 400], [2000, 3000])):
+        low, high = lift_interval(conversions, visits)
+        low_back, high_back = lift_interval(conversions, visits, control=1)
+        assert (1 + low[1]) * (1 + high_back[0]) == pytest.approx(1, rel=1e-8)
+        low, high = difference_interval(conversions, visits)
+        low_back, high_back = difference_interval(conversions, visits, control=-1)
+        assert (low[1], high[1]) == pytest.approx((-high_back[0], -low_back[0]), abs=1e-9)
+
+
+def test_means():
+    lift = Lift([40, 50, 45], [1000, 1000, 900], prior=(2, 3))
+    # E[rate] E[1/rate_control] - 1, E[1/rate] = (n - 1)/(a - 1)
+    np.testing.assert_allclose(lift.mean(), [0, 52 / 1005 * 1004 / 41 - 1, 47 / 905 * 1004 / 41 - 1], rtol=1e-12)
+    assert Lift([0, 5], [100, 100]).mean().tolist() == [0, np.inf]
+    assert np.isfinite(Lift([1, 5], [100, 100]).mean()).all()
+    difference = Difference([40, 50], [1000, 1000])
+    assert difference.mean()[1] == pytest.approx(10 / 1002, rel=1e-12)
+    x = np.linspace(-0.1, 0.1, 2001)[:, None]
+    assert integrate.trapezoid(difference.pdf(x)[:, 1], x[:, 0]) == pytest.approx(1, abs=1e-9)
+
+
+def test_shapes_and_limits():
+    conversions, visits = np.arange(12).reshape(2, 2, 3), np.full((2, 2, 3), 50)
+    low, high = lift_interval(conversions, visits, control=2)
+    assert low.shape == high.shape == (2, 2, 3)
+    assert (low[..., 2] == 0).all()
+    assert (high[..., 2] == 0).all()
+    one_low, _ = lift_interval(conversions[1, 0], visits[1, 0], control=2)
+    np.testing.assert_array_equal(low[1, 0], one_low)
+    lift, difference = Lift([4, 5], [50, 50]), Difference([4, 5], [50, 50])
+    assert lift.cdf([[-1.0], [-2.0], [np.inf]])[:, 1].tolist() == [0, 0, 1]
+    assert difference.cdf([[-1.0], [1.0], [2.0]])[:, 1].tolist() == [0, 1, 1]
+    assert lift.pdf(-1.0)[1] == difference.pdf(1.5)[1] == 0
+    assert lift.cdf([[-0.1], [0.0]])[:, 0].tolist() == [0, 1]
+    for bad in (0, 1, np.nan):
+        with pytest.raises(ValueError, match="q is"):
+            lift.quantile(bad)
+    with pytest.raises(ValueError, match="K at least 2 arms"):
+        lift_interval([4], [50])

@@ -17,6 +17,7 @@ from bandit_env.stats.estimates.adaptive import (
     estimate_rates,
     streaming,
 )
+from bandit_env.stats.estimates.contrasts import Difference, Lift, difference_interval, lift_interval
 from bandit_env.stats.estimates.intervals import newcombe_interval, rate_interval, wald_interval, wilson_interval
 
 __all__ = [
@@ -24,11 +25,15 @@ __all__ = [
     "LEAST_WEIGHT",
     "METHODS",
     "BatchedOLS",
+    "Difference",
     "Estimate",
+    "Lift",
     "Stratified",
     "Sums",
+    "difference_interval",
     "estimate_difference",
     "estimate_rates",
+    "lift_interval",
     "newcombe_interval",
     "rate_interval",
     "streaming",

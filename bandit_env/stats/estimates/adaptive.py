@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bandit_env.stats.estimates.checks import Bools, Floats, check_control, check_counts, check_level, check_weights
+from bandit_env.stats.checks import Bools, Floats, check_control, check_counts, check_level, check_weights
 
 LEAST_WEIGHT = 1e-3
 S = TypeVar("S", bound="Sums")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bandit_env.stats.estimates.checks import Floats, check_control, check_counts, check_level, check_prior
+from bandit_env.stats.checks import Floats, check_control, check_counts, check_level, check_prior
 
 
 def rate_interval(

@@ -1,4 +1,4 @@
-"""What all estimates ask of their arguments: one error each, with what came, where, and what was expected."""
+"""What functions of counts ask of their arguments: one error each, with what came, where, and what was expected."""
 
 from operator import index
 from typing import NoReturn
