@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
-from bandit_env.engines.engine import Pool
+from bandit_env.engines.pool import Pool
 from bandit_env.errors import ExperimentError, WorkerError
 
 if TYPE_CHECKING:

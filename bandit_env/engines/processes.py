@@ -1,29 +1,33 @@
 """Engines of processes on this machine, any of which may be killed at any time."""
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
-from multiprocessing import forkserver, resource_tracker
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Self
 
-from bandit_env.engines.engine import Progress, Work, available_cores
+from bandit_env.engines.engine import InProcess, Progress, Work, available_cores
+from bandit_env.engines.parcels import NotLoadedError, Parcels, play
+from bandit_env.engines.starting import context, main_out_of_sight, one_thread, uninterrupted
 from bandit_env.errors import WorkerError
+
+log = logging.getLogger(__name__)
 
 WORTH_PROCESSES = 6.0  # seconds of work left from which starting processes gains: they take about 2 s to start
 DEATHS = 3  # times that workers may die with nothing finished in between
-PATIENCE = 5.0  # seconds that a worker may take to end once it is told to
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PATIENCE = 5.0  # seconds that a worker may take to end once it is killed
+LOOK = 2.0  # seconds after which workers that do not answer are looked at
 
 
 class LocalProcesses:
@@ -44,19 +48,32 @@ class LocalProcesses:
         Raises:
             WorkerError: workers died three times with nothing finished in between.
         """
+        with Parcels(work) as parcels:
+            if not parcels.stay(jobs):  # said before anything is played
+                yield from self._map(parcels, jobs, progress)
+        yield from InProcess().map(work, jobs, progress)
+
+    def _map(self, parcels: Parcels, jobs: deque[Any], progress: Progress) -> Iterator[tuple[Any, Any]]:
+        """Play the jobs that can be sent; the others are left."""
         deaths = 0
-        with _main_out_of_sight(work, jobs), _Crew(work, self.workers, self._preload) as crew:
+        with main_out_of_sight(), _Crew(self.workers, parcels, self._preload) as crew:
             crew.occupy(jobs)
             while answering := crew.answering():
                 for worker in answering:
+                    job = worker.job
                     try:
-                        job, result = worker.receive()
+                        result = worker.receive()
+                    except NotLoadedError as reason:
+                        parcels.returned(job, reason)
+                        jobs.appendleft(job)
+                        crew.occupy(jobs)
+                        continue
                     except EOFError:
                         crew.bury(worker)
                         deaths += 1
                         if deaths >= DEATHS:
                             raise WorkerError(f"worker processes died {DEATHS} times with nothing finished") from None
-                        jobs.appendleft(worker.job)
+                        jobs.appendleft(job)
                         crew.occupy(jobs)
                         continue
                     deaths = 0
@@ -99,38 +116,52 @@ class Automatic:
 class _Crew:
     """Workers, all gone when the block ends, whatever they are doing."""
 
-    def __init__(self, work: Work, size: int, preload: str | None) -> None:
-        self._work, self._size, self._preload = work, size, preload
+    def __init__(self, size: int, parcels: Parcels, preload: str | None) -> None:
+        self._size, self._parcels, self._preload = size, parcels, preload
         self._workers: list[_Worker] = []
+        self._looked = time.monotonic()
 
     def __enter__(self) -> Self:
-        with _one_thread():
-            self._context = _context(self._preload)
+        with one_thread():
+            self._context = context(self._preload)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.process.terminate()
-        for worker in self._workers:
-            worker.end()
+        with uninterrupted():
+            for worker in self._workers:
+                worker.process.kill()  # they have nothing to put in order; one that is stopped hears of nothing else
+            for worker in self._workers:
+                worker.end()
 
     def occupy(self, jobs: deque[Any]) -> None:
         """Hand out jobs, from the left, until every worker has one; start workers while there may be more."""
-        while jobs:
+        while True:
             worker = next((worker for worker in self._workers if worker.job is None), None)
             if worker is None and len(self._workers) == self._size:
                 return
+            packed = ((job, self._parcels.pack(job)) for job in jobs)
+            job, parcel = next(((job, parcel) for job, parcel in packed if parcel is not None), (None, None))
+            if parcel is None:
+                return  # what is left stays here
             if worker is None:
-                with _uninterrupted(), _one_thread():  # one half started would complain of its parent's end
-                    worker = _Worker(self._context, self._work)
+                with uninterrupted(), one_thread():  # one half started would complain of its parent's end
+                    worker = _Worker(self._context)
                     self._workers.append(worker)
-            worker.send(jobs[0])
-            jobs.popleft()  # only now: where a job cannot be sent, it is still there
+            worker.send(job, parcel)
+            jobs.remove(job)
 
     def answering(self) -> list["_Worker"]:
         """Wait until workers have answered or died, and return them; none where none has a job."""
         at_work = {worker.pipe: worker for worker in self._workers if worker.job is not None}
-        return [at_work[pipe] for pipe in wait(list(at_work))] if at_work else []  # type: ignore[index]
+        while at_work:
+            answered = wait(list(at_work), LOOK)
+            if time.monotonic() - self._looked >= LOOK:
+                self._looked = time.monotonic()
+                for worker in at_work.values():
+                    worker.tell_if_stopped()
+            if answered:
+                return [at_work[pipe] for pipe in answered]  # type: ignore[index]
+        return []
 
     def bury(self, worker: "_Worker") -> None:
         """Let go of a worker that has died."""
@@ -145,22 +176,22 @@ class _Worker:
     middle of a message, or with a lock in its hand. A pipe just ends.
     """
 
-    def __init__(self, context: BaseContext, work: Work) -> None:
+    def __init__(self, context: BaseContext) -> None:
         self.job: Any = None
+        self._stopped = False
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, work))  # type: ignore[attr-defined]
+        self.process = context.Process(target=_serve, args=(theirs,))  # type: ignore[attr-defined]
         self.process.start()
         theirs.close()  # the worker's copy is the only one left: the pipe ends with it
 
-    def send(self, job: Any) -> None:
-        """Hand over a job."""
-        message = pickle.dumps(job)
+    def send(self, job: Any, parcel: bytes) -> None:
+        """Hand over a job, which is in that parcel."""
         with contextlib.suppress(OSError):  # it has died; `receive` will tell
-            self.pipe.send_bytes(message)
+            self.pipe.send_bytes(parcel)
         self.job = job
 
-    def receive(self) -> tuple[Any, Any]:
-        """The job and its result.
+    def receive(self) -> Any:
+        """The result of the job.
 
         Raises:
             EOFError: the process has died.
@@ -170,23 +201,28 @@ class _Worker:
             message = self.pipe.recv_bytes()
         except OSError as broken:  # in the middle of its answer
             raise EOFError from broken
-        job, self.job = self.job, None
+        self.job = None
         result, error = pickle.loads(message)
         if error is not None:
             raise error
-        return job, result
+        return result
+
+    def tell_if_stopped(self) -> None:
+        """Say, once, that somebody has stopped the process: nothing else would show why the run does not get on."""
+        stopped, pid = _is_stopped(self.process.pid), self.process.pid
+        if stopped and not self._stopped:
+            hint = f"`kill -CONT {pid}` lets it go on, `kill -9 {pid}` has its job played anew"
+            log.warning("worker process %d has been stopped, and its job waits: %s", pid, hint)
+        self._stopped = stopped
 
     def end(self) -> None:
-        """Wait for the process to end, which was told to; then kill it."""
+        """Wait for the process to end, which has died or was killed."""
         self.process.join(PATIENCE)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
         self.pipe.close()
 
 
-def _serve(pipe: Connection, work: Work) -> None:
-    """A worker's life: jobs in, results out. Ctrl-C is left to the parent, whose end, however it comes, is ours."""
+def _serve(pipe: Connection) -> None:
+    """A worker's life: parcels in, results out. Ctrl-C is left to the parent, whose end, however it comes, is ours."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -195,7 +231,7 @@ def _serve(pipe: Connection, work: Work) -> None:
         while True:
             message = pipe.recv_bytes()
             try:
-                answer = pickle.dumps((work(pickle.loads(message), None), None))
+                answer = pickle.dumps((play(message), None))
             except Exception as error:
                 answer = _failure(error)
             pipe.send_bytes(answer)
@@ -213,75 +249,15 @@ def _failure(error: Exception) -> bytes:
     return answer
 
 
+def _is_stopped(pid: int | None) -> bool:
+    """Whether a process is stopped, by a signal or a debugger; False also where the system does not tell."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state in ("T", "t")
+
+
 def _leave_with(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
-
-
-def _context(preload: str | None) -> BaseContext:
-    """How processes are started: by a server that has imported `preload` once, where the system has such servers."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([preload] if preload else [])
-    # Ctrl-C reaches the whole process group. The server must not see it, not even while it imports: it inherits the
-    # mask. Started first, as it would undo the mask: the resource tracker, which ignores Ctrl-C by itself.
-    resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    return context
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C to the end of the block. (A signal mask would not do: another thread would take the signal.)"""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield
-        return
-    came: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        signal.raise_signal(signal.SIGINT)
-
-
-@contextlib.contextmanager
-def _main_out_of_sight(work: Work, jobs: Iterable[Any]) -> Iterator[None]:
-    """Keep child processes from running the caller's script again, unless something of it is sent to them.
-
-    So a script needs no `if __name__ == "__main__"`, which multiprocessing otherwise asks for.
-    """
-    main = sys.modules["__main__"]
-    if b"__main__" in pickle.dumps((work, list(jobs))):
-        yield
-        return
-    names = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
-    try:
-        for name in names:
-            setattr(main, name, None)
-        yield
-    finally:
-        for name, value in names.items():
-            setattr(main, name, value)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Child processes that start within the block use one thread each, so that they do not fight for the cores."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

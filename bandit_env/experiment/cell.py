@@ -39,10 +39,16 @@ class CellPlan:
         day: float = self.world.get("start", {}).get("day", 0)
         return round(day * self.task.updates_per_day)
 
+    def __str__(self) -> str:
+        return f"agent {self.agent!r} in scenario {self.scenario!r}"
+
     def build_agent(self) -> Any:
         """The agent, made anew from its name, or as it was handed over."""
         if not isinstance(self.player, tuple):
-            return copy.deepcopy(self.player)  # threads may play several batches at once
+            try:
+                return copy.deepcopy(self.player)
+            except Exception:  # it holds what cannot be copied, nor sent elsewhere: it plays here, a batch at a time
+                return self.player
         name, arguments = self.player
         with beside.searching(modules=self.modules):
             return plugins.load(AGENTS, name)(**arguments)

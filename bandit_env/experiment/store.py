@@ -87,7 +87,9 @@ class FolderStore:
             elif occupied and overwrite:
                 clear(directory)
             elif occupied:
-                raise ExperimentError(f"{directory}: holds files already; pass --resume to go on, or --overwrite")
+                raise ExperimentError(
+                    f"{directory}: holds files; choose another folder, or pass --resume to go on, or --overwrite"
+                )
             directory.mkdir(parents=True, exist_ok=True)
             for folder in self._cells:
                 (within(directory, folder) / "chunks").mkdir(parents=True, exist_ok=True)

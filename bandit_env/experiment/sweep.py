@@ -9,12 +9,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Protocol
 
-from bandit_env.engines.engine import Engine, InProcess, Pool
+from bandit_env.engines.engine import Engine, InProcess
+from bandit_env.engines.pool import Pool
 from bandit_env.engines.processes import Automatic, LocalProcesses
 from bandit_env.errors import AgentError, ExperimentError
 from bandit_env.experiment import config as experiment_file
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
+from bandit_env.experiment.claim import claimed
 from bandit_env.experiment.config import Experiment
 from bandit_env.experiment.job import Job, work
 from bandit_env.experiment.results import Cell, Run
@@ -127,7 +129,14 @@ def execute(
     watcher: Watcher | None = None,
 ) -> Run:
     """Play a resolved experiment; see `run`."""
-    store = MemoryStore() if out is None else FolderStore(out, experiment.config, resume=resume, overwrite=overwrite)
+    if out is None:
+        return _play(experiment, engine, MemoryStore(), watcher)
+    with claimed(out):
+        store = FolderStore(out, experiment.config, resume=resume, overwrite=overwrite)
+        return _play(experiment, engine, store, watcher)
+
+
+def _play(experiment: Experiment, engine: Engine, store: MemoryStore | FolderStore, watcher: Watcher | None) -> Run:
     wanted = parts(experiment.replications)
     failures: dict[int, str] = {}
     jobs = deque(_jobs(experiment, store, wanted, engine.workers))

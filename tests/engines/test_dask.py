@@ -146,7 +146,7 @@ def processes(tmp_path):
 @pytest.fixture
 def playing(processes, tmp_path):
     """A run on that cluster of which a part is finished."""
-    ask_often = "from bandit_env.engines import engine; engine.IDLE = 0.5"
+    ask_often = "from bandit_env.engines import pool; pool.IDLE = 0.5"
     process = start_cli(tmp_path, "--no-figures", "--dask", processes.address, experiment=LONG, before=ask_often)
     wait_until(lambda: process.poll() is not None or len(list((tmp_path / "out").rglob("chunks/[0-9]*"))) > 0)
     yield process
