@@ -28,6 +28,7 @@ AGENTS = {
     "bayes-ucb": ({}, None),
     "epsilon-greedy": ({"epsilon": 0.2, "decay_after": 500}, None),
     "gittins": ({}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
+    "gittins-discounted": ({"discount": 0.9}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
     "kl-ucb": ({"c": 3}, None),
     "learned": ({}, DAILY),
     "posterior-index": ({}, None),
