@@ -43,13 +43,15 @@ def read_options(options: dict[str, Any] | None, known: Sequence[str]) -> dict[s
     return dict(options or {})
 
 
-def read_rates(options: dict[str, Any], *shapes: tuple[int, ...]) -> NDArray[np.float64] | None:
-    """The option "rates", of one of `shapes`; None where it is absent."""
+def read_rates(options: dict[str, Any], world: World, *shapes: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """The option "rates", of one of `shapes`, on a path in [0, 1] where that can be known; None where it is absent."""
     if options.get("rates") is None:
         return None
     rates = check_rates("options['rates']", options["rates"])
     if rates.shape not in shapes:
         raise ValueError(f"options['rates'] has shape {rates.shape}; expected {' or '.join(map(str, shapes))}")
+    if world.scenario.effects:
+        world.scenario.check_path("options['rates']", np.atleast_2d(rates))
     return rates
 
 

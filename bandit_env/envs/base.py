@@ -63,7 +63,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
             ValueError: an unknown option, or rates of another shape or outside [0, 1].
         """
         options = read_options(options, ("rates", *START))
-        rates = read_rates(options, (self.world.rates.shape[1],))
+        rates = read_rates(options, self.world, (self.world.rates.shape[1],))
         start = read_counts(options, self.world, None)
         super().reset(seed=seed)  # refuses what is no seed
         rows, seeds = np.zeros(1, np.int64), read_seeds(seed, 1)
@@ -161,7 +161,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         """
         n, k = self.world.rates.shape
         options = read_options(options, ("rates", *START, "reset_mask"))
-        rates, rows = read_rates(options, (k,), (n, k)), read_mask(options, n)
+        rates, rows = read_rates(options, self.world, (k,), (n, k)), read_mask(options, n)
         start = read_counts(options, self.world, n)
         if not self._begun and rows.size < n:
             raise ResetNeeded("options['reset_mask'] came before the first reset; call reset() without it")

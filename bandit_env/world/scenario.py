@@ -244,9 +244,10 @@ class Scenario:
                 )
 
     def _check_presence(self) -> None:
+        assert self.num_arms is not None
         for name in ("joins", "leaves"):
             if (days := getattr(self, name)) is not None:
-                self._set(name, _days(name, days, self.task.num_arms))
+                self._set(name, _days(name, days, self.num_arms))
         if self.joins is None and self.leaves is None:
             return
         for arm, (first, end) in enumerate(zip(*self.presence, strict=True)):

@@ -17,6 +17,7 @@ from odd_agents import Scores
 
 from bandit_env import cli
 from bandit_env.experiment import config, results, run
+from bandit_env.world.scenario import Scenario
 
 SETTINGS = settings(
     deadline=None,
@@ -48,7 +49,49 @@ def scenarios(draw):
         "cost_per_day": st.floats(-10, 10),
         "sweep": st.just({"visits_per_day": [1, 3]}),
     }
+    num_arms = table.get("num_arms", len(table.get("rates", table.get("prior"))))
+    if draw(st.booleans()):
+        optional |= moving(num_arms, table["max_days"])
     return table | draw(st.fixed_dictionaries({}, optional=optional))
+
+
+def moving(num_arms, max_days):
+    """Optional keys of worlds that move, all valid: factors of rates do not exceed 1."""
+    arm = st.sampled_from([0, [num_arms - 1], list(range(num_arms))])
+    share = st.floats(0, 1)
+    some = {"arm": arm}
+    scaled = some | {"scale": st.sampled_from(["rate", "odds"])}
+
+    def effect(name, optional, **keys):
+        return st.fixed_dictionaries({"effect": st.just(name), **keys}, optional=optional)
+
+    effects = st.one_of(
+        effect("weekday", scaled, factors=st.lists(share, min_size=7, max_size=7).filter(any)),
+        effect("step", scaled, day=st.integers(0, 5), factor=share),
+        effect("trend", scaled | {"from": share}, to=share),
+        effect("novelty", scaled, factor=share, half_life=st.floats(0.1, 100)),
+        effect("step", some, scale=st.just("odds"), day=st.integers(0, 5), factor=st.floats(0, 1e6)),
+        effect("switch", {}, day=st.integers(0, 5), rates=st.lists(share, min_size=num_arms, max_size=num_arms)),
+        effect("day-shock", some, sd=st.floats(0, 3)),
+        effect("walk", some, sd=st.floats(0, 3)),
+    )
+    counts = st.lists(st.integers(0, 50), min_size=num_arms, max_size=num_arms)
+    return {
+        "loss_days": st.integers(max_days, max_days + 3),
+        "traffic": st.sampled_from(["fixed", "poisson", {"model": "negative-binomial", "size": 0.5}]),
+        "weekday_traffic": st.lists(st.floats(0, 3), min_size=7, max_size=7).filter(any),
+        "effects": st.lists(effects, max_size=4),
+        "delay": st.one_of(st.floats(0, 10), st.lists(st.floats(0, 10), min_size=num_arms, max_size=num_arms)),
+        "joins": st.lists(st.integers(0, max_days - 1), min_size=num_arms - 1, max_size=num_arms - 1).map(
+            lambda d: [0, *d]
+        ),
+        "leaves": st.just([math.inf] * (num_arms - 1) + [max_days]),
+        "start": st.builds(
+            lambda c, day: {"visits": [2 * n for n in c], "conversions": c, "day": day},
+            counts,
+            st.integers(0, max_days),
+        ),
+    }
 
 
 RULES = st.sampled_from(
@@ -114,9 +157,13 @@ def broken(draw):
         elif change == "misspell" and isinstance(key, str):
             at[key + draw(st.sampled_from(["s", "_", "X"]))] = at.pop(key)
         elif change == "add" and isinstance(at, dict):
-            at[draw(st.sampled_from(["rates", "name", "sweep", "object", "stopping", "classical", "x"]))] = (
-                copy.deepcopy(draw(ODD))
-            )
+            at[
+                draw(
+                    st.sampled_from(
+                        ["rates", "name", "sweep", "object", "stopping", "classical", "effects", "start", "x"]
+                    )
+                )
+            ] = copy.deepcopy(draw(ODD))
         else:
             at[key] = copy.deepcopy(draw(ODD))
         if not table:
@@ -289,7 +336,13 @@ def test_any_actions_leave_true_rows(world, seed):
     assert ((conversions >= 0) & (conversions <= visits)).all()
     assert (visits.sum(axis=1) == rows["visits"]).all()
     assert (conversions.sum(axis=1) == rows["conversions"]).all()
-    assert rows["stopping_day"].between(world["min_days"], world["max_days"]).all()
+    assert rows["stopping_day"].between(Scenario(**world).task.min_days, world["max_days"]).all()
+    assert (rows["loss"] >= rows["regret"] + rows["regret_after"] - 1e-6).all()
+    assert (rows["regret"] >= -1e-9).all()
+    assert (rows["correct"] <= (declared >= 0)).all()
+    assert rows["best_rate"].isin(rates.ravel()).all()
+    if Scenario(**world).moves or "start" in world:
+        return
     expected = rows["stopping_day"] * per_day
     assert (abs(rows["visits"] - expected) < 1).all()
     assert rows["best_rate"].tolist() == rates.max(axis=1).tolist()
