@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from agents import _check
 from agents.allocation import Allocation
 from agents.evidence import Evidence
+from agents.memories import PeriodWeighted
 
 
 @dataclass(eq=False)
@@ -51,6 +52,25 @@ class TemperedThompson(Allocation):
         bold = (best / best.max(axis=1, keepdims=True)) ** self.gamma  # the largest is 1: no underflow of all
         shares: NDArray[np.float64] = bold / bold.sum(axis=1, keepdims=True)
         return shares
+
+
+@dataclass(eq=False)
+class PeriodWeightedThompson(Thompson):
+    """Thompson sampling on rates averaged over periods, which a season that all arms share does not mislead.
+
+    The memory "period-weighted" (see `agents.memories.PeriodWeighted`), with a period for each stretch of constant
+    weights: `every_days`, or an update.
+    """
+
+    source: ClassVar[str] = PeriodWeighted.source
+
+    def __post_init__(self) -> None:
+        if self.memory is None or self.memory == "all":
+            _check.non_negative("every_days", self.every_days)
+            self.memory = PeriodWeighted(self.every_days or None)
+        super().__post_init__()
+        if not isinstance(self._memory, PeriodWeighted):
+            raise ValueError(f"memory is {self.memory!r}; expected none: 'period-weighted' is its own")
 
 
 @dataclass(eq=False)

@@ -8,5 +8,6 @@
 from agents.memories.delay_corrected import DelayCorrected
 from agents.memories.discounted import Discounted, Window
 from agents.memories.memory import GROUP, All, Memory, make_memory
+from agents.memories.period_weighted import PeriodWeighted
 
-__all__ = ["GROUP", "All", "DelayCorrected", "Discounted", "Memory", "Window", "make_memory"]
+__all__ = ["GROUP", "All", "DelayCorrected", "Discounted", "Memory", "PeriodWeighted", "Window", "make_memory"]

@@ -9,6 +9,7 @@ True
 
 from agents.stopping.always_valid import ConfidenceSequence, GeneralizedLikelihoodRatio, MixtureSPRT
 from agents.stopping.classical import FixedSample
+from agents.stopping.e_process import EProcess
 from agents.stopping.group_sequential import GroupSequential, RepeatedTest
 from agents.stopping.posterior import BeatsControl, ExpectedLoss, ProbabilityBest, ValueRemaining
 from agents.stopping.rule import After, AllOf, AnyOf, StoppingRule, make_rule
@@ -19,6 +20,7 @@ __all__ = [
     "AnyOf",
     "BeatsControl",
     "ConfidenceSequence",
+    "EProcess",
     "ExpectedLoss",
     "FixedSample",
     "GeneralizedLikelihoodRatio",

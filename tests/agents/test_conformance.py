@@ -28,9 +28,10 @@ AGENTS = {
     "bayes-ucb": ({}, None),
     "epsilon-greedy": ({"epsilon": 0.2, "decay_after": 500}, None),
     "gittins": ({}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
-    "gittins-discounted": ({"discount": 0.9}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
     "kl-ucb": ({"c": 3}, None),
     "learned": ({}, DAILY),
+    "log-odds-thompson": ({}, None),
+    "period-weighted": ({}, None),
     "posterior-index": ({}, None),
     "successive-elimination": ({}, None),
     "tempered-thompson": ({"gamma": 0.5, "floor": 0.01}, None),
@@ -47,6 +48,7 @@ MEMORIES = {
     "all": {},
     "delay-corrected": {"mean_days": 1.5},
     "discounted": {"factor": 0.9},
+    "period-weighted": {"days": 2},
     "window": {"days": 3},
 }
 
@@ -55,6 +57,7 @@ RULES = {
     "after": {"days": 20},
     "beats-control": {},
     "confidence-sequence": {},
+    "e-process": {"alpha": 0.2},
     "expected-loss": {"threshold": 0.001},
     "fixed-sample": {"visits_per_arm": 300},
     "glr": {},

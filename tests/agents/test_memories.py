@@ -192,3 +192,51 @@ def test_a_delay_for_each_arm_needs_as_many_as_there_are():
 def test_who_plans_by_whole_counts_takes_no_memory(name):
     with pytest.raises(ValueError, match=r"memory is 'window.*|memory is {'memory': 'window'.*expected 'all'"):
         agents.make(name, memory={"memory": "window", "days": 2})
+
+
+def test_period_weighted_averages_rates_by_traffic_and_skips_periods_that_lack_an_arm():
+    visits, conversions = stream(3)
+    visits[5, :, 1] = conversions[5, :, 1] = 0
+    found, converted = counts_of("period-weighted", Task(K, 100), visits, conversions)
+    for update in range(UPDATES):
+        for row in range(N):
+            whole = [p for p in range(update + 1) if visits[p, row].min() > 0]
+            if not whole:
+                assert (found[update, row] == 0).all()
+                continue
+            v, c = visits[whole, row], conversions[whole, row]
+            traffic = v.sum(axis=1, keepdims=True)
+            rate = (traffic * c / v).sum(axis=0) / traffic.sum()
+            assert converted[update, row] / found[update, row] == pytest.approx(rate, rel=1e-12)
+            assert found[update, row] == pytest.approx(traffic.sum() ** 2 / (traffic**2 / v).sum(axis=0), rel=1e-12)
+
+
+def test_period_weighted_is_everything_where_weights_are_constant():
+    """Within a period, and over all of them if the shares never change."""
+    visits = np.full((UPDATES, N, K), [30, 50, 20]) * np.arange(1, UPDATES + 1)[:, None, None]
+    conversions = np.random.default_rng(0).binomial(visits, 0.1)
+    found, converted = counts_of("period-weighted", Task(K, 100), visits, conversions)
+    assert found == pytest.approx(visits.cumsum(axis=0))
+    assert converted == pytest.approx(conversions.cumsum(axis=0))
+    visits, conversions = stream()
+    found, converted = counts_of({"memory": "period-weighted", "days": 100}, Task(K, 100), visits, conversions)
+    assert found[3:] == pytest.approx(visits.cumsum(axis=0)[3:])  # by then every arm has been visited
+    assert converted[3:] == pytest.approx(conversions.cumsum(axis=0)[3:])
+
+
+def test_period_weighted_begins_anew_when_an_arm_joins():
+    visits, conversions = stream()
+    visits[:4, :, 2] = conversions[:4, :, 2] = 0
+    found, _ = counts_of("period-weighted", Task(K, 100, joins=(0, 0, 4)), visits, conversions)
+    whole = visits[4:6].min(axis=(0, 2)) > 0
+    assert (found[3] == 0).all()  # the arm is about to join
+    traffic = visits[4:6].sum(axis=2, keepdims=True)
+    expected = traffic.sum(axis=0) ** 2 / (traffic**2 / np.maximum(visits[4:6], 1)).sum(axis=0)
+    assert found[5][whole] == pytest.approx(expected[whole], rel=1e-12)
+
+
+def test_period_weighted_thompson_has_a_period_for_every_stretch_of_weights():
+    assert agents.make("period-weighted", every_days=7).parameters["memory"]["days"] == 7
+    assert agents.make("period-weighted").parameters["memory"]["days"] is None
+    with pytest.raises(ValueError, match="'period-weighted' is its own"):
+        agents.make("period-weighted", memory={"memory": "window", "days": 7})
