@@ -105,7 +105,7 @@ def test_stored_distributions(case):
         assert (np.abs(quantiles - x) <= 1e-8 * size).all()
     for arm in range(2):
         for x, q in case["rate"][arm]:
-            tail = 2 * min(float(q), 1 - float(q))  # the interval of which this is an end
+            tail = min(2 * min(float(q), 1 - float(q)), 1 - 1e-12)  # 1 less the level of which this is an end
             ends = rate_interval(*counts, level=1 - tail, prior=case["prior"])
             assert ends[float(q) > 0.5][arm] == pytest.approx(float(x), rel=1e-9)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bandit_env
-from bandit_env.stats.posterior import weights_and_value_remaining
+from bandit_env.stats.posterior import probability_best, weights_and_value_remaining
 
 
 def answers(workers):
@@ -80,3 +80,15 @@ def test_an_installation_that_cannot_be_written_to(tmp_path):
         assert 0.3 < float(share) < 0.5
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_every_row_keeps_its_own_prior_in_threads():
+    """2,100 rows are more than one thread's share, so that the second begins in the middle of the priors."""
+    rng = np.random.default_rng(12)
+    visits = rng.integers(50, 500, (2100, 2))
+    conversions = rng.binomial(visits, 0.1)
+    prior = rng.uniform(1, 30, (2100, 2, 2))
+    single = probability_best(conversions, visits, prior=prior)
+    np.testing.assert_array_equal(probability_best(conversions, visits, prior=prior, workers=2), single)
+    alone = probability_best(conversions[2000], visits[2000], prior=prior[2000])
+    np.testing.assert_array_equal(single[2000], alone)

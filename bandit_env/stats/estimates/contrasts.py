@@ -98,10 +98,10 @@ class _Contrast:
         number = targets.shape[-1]
         shape = np.broadcast_shapes((*self.a.shape, number), targets.shape)
         arms = shape[-2]
-        a, b = (np.array(np.broadcast_to(x, shape[:-1])).reshape(-1, arms) for x in (self.a, self.b))
+        a, b = (np.array(np.broadcast_to(x, shape[:-1]), order="C").reshape(-1, arms) for x in (self.a, self.b))
         same = (1, arms, number) if targets.ndim == 1 else shape  # for all rows and arms
-        targets = np.array(np.broadcast_to(targets, same)).reshape(-1, arms, number)
-        normal = ndtri(targets) if want == pairs.QUANTILE else targets
+        targets = np.array(np.broadcast_to(targets, same), order="C").reshape(-1, arms, number)
+        normal = np.asarray(ndtri(targets)) if want == pairs.QUANTILE else targets
         out = np.zeros((len(a), arms, number))
         pairs.rows(self._kind, want, a, b, self.control, targets, normal, *_prepared(), out)
         return out.reshape(shape)

@@ -47,6 +47,7 @@ LONGEST = 6.0  # piece of v
 PIECE = 3  # panels of a table between two ends of pieces
 POINTS = 12  # of a piece
 SMOOTH = 13.0
+WIDE = 1.5  # standard deviation of the log ratio
 ROUNDS = 80
 CLOSE = 3e-5  # relative error of the tail, which one more step squares
 
@@ -325,6 +326,8 @@ def rows(
                 x, s = _guess(first, second, normal[row, arm, j])
                 out[i, arm, j] = x
                 steps = min(steps[0], spacing(kind, base, own, x)), min(steps[1], spacing(kind, own, base, -x))
+            if s > WIDE:
+                steps = 0.0, 0.0  # panels: so wide, ten digits of F are not eight of a quantile
             own_is_control = width(base) * steps[1] <= width(own) * steps[0]  # fewer nodes
             count = lay(kind, base, steps[0], grid) if own_is_control else lay(kind, own, steps[1], grid)
             pair = kind, own, base, grid, count, own_is_control
