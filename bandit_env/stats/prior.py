@@ -152,7 +152,7 @@ class _Likelihood:
             values, vectors = np.linalg.eigh(curvature)
             # uphill also where the likelihood is not concave
             step = vectors @ ((vectors.T @ slope) / np.maximum(np.abs(values), 1e-300))
-            step *= min(1.0, 0.5 / np.abs(step).max())
+            step *= 0.5 / max(0.5, np.abs(step).max())
             x += step
             if np.abs(step).max() < 1e-11:
                 break

@@ -32,7 +32,7 @@ def p_value(visits: ArrayLike, expected: ArrayLike, k: float = 100) -> Floats:
         ValueError: visits or shares that cannot be, or visits where a share is 0; says which and where.
     """
     v, shares = _checked(visits, expected, k, "(..., K)")
-    return np.minimum(1.0, np.exp(-_log_e(v, shares, k * shares)))
+    return np.exp(-np.maximum(_log_e(v, shares, k * shares), 0.0))
 
 
 def p_values_by_day(visits: ArrayLike, expected: ArrayLike, k: float = 100) -> Floats:

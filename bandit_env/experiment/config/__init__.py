@@ -6,7 +6,8 @@ seed = 2013
 traces = 1                       # experiments recorded update by update
 
 [scenario]                       # or several: [[scenarios]], each with a name
-rates = [0.04, 0.05]             # keyword arguments of the environment
+rates = [0.04, 0.05]             # keyword arguments of the environment; `prior`, here or of an agent, may be
+                                 # {history = "past.csv"}: fitted to its experiment, arm, visits, conversions
 visits_per_day = 100
 
 [classical]                      # what savings are measured against; or under a scenario

@@ -16,6 +16,7 @@ from bandit_env.experiment.config.names import folders_of
 from bandit_env.experiment.config.players import check_task, plain, players, remarks
 from bandit_env.experiment.config.scenarios import scenarios
 from bandit_env.experiment.results import FORMAT
+from bandit_env.tables.history import with_priors
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def load(path: str | Path, **overrides: Any) -> Experiment:
     )
     try:
         with beside.searching([path.absolute().parent, Path.cwd()]):
-            return resolve(table)
+            return resolve(with_priors(table, path.parent))
     except ExperimentError as error:
         raise ExperimentError(f"{path}: {error}") from error
 
@@ -70,7 +71,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
     Raises:
         ExperimentError: something in it is wrong; names the key, what was found and what is allowed.
     """
-    file = keys.validate(table)
+    file = keys.validate(with_priors(table, Path()))
     worlds = list(scenarios(file))
     agents = list(players(file.agents))
     _refuse_duplicates("scenario", [name for name, *_ in worlds])
