@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bandit_env.commands.words import complain, console
@@ -10,7 +11,7 @@ from bandit_env.commands.words import complain, console
 if TYPE_CHECKING:
     from bandit_env.engines.engine import Engine
 
-__all__ = ["add_engine", "complain", "console", "engine", "progress"]
+__all__ = ["add_engine", "complain", "console", "engine", "own_modules", "progress"]
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,16 @@ def engine(options: argparse.Namespace) -> "Iterator[Engine]":
     several = options.workers not in (None, 1)  # they compile beside each other
     with contextlib.nullcontext() if several else warm_up.beside():
         yield choose_engine(options.workers)
+
+
+@contextlib.contextmanager
+def own_modules(agent: str) -> Iterator[None]:
+    """Within the block "module:Class" is also looked for beside an experiment file, and in the current folder."""
+    from bandit_env import beside
+
+    folders = [Path(agent).absolute().parent] if agent.endswith(".toml") else []
+    with beside.searching([*folders, Path.cwd()]):
+        yield
 
 
 @contextlib.contextmanager

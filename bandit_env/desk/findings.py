@@ -2,6 +2,19 @@
 
 from dataclasses import dataclass
 
+SHORT = 60  # letters of a name in a sentence
+
+
+def quote(name: str) -> str:
+    """A name in quotes, on one line and not too long."""
+    line = " ".join(name.split())
+    return f"“{line if len(line) <= SHORT else line[: SHORT - 1] + '…'}”"
+
+
+def p_value(value: float) -> str:
+    """A p-value in a sentence: "p = 0.02"."""
+    return f"p = {value:.2g}" if value >= 1e-12 else "p < 1e-12"
+
 
 @dataclass(frozen=True)
 class Check:

@@ -1,133 +1,273 @@
-"""Before an experiment: how long will it take, how often is it wrong, and what does it save?"""
+"""Before an experiment: how long will it take, how often is it wrong, what does it cost, and what can it find?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from bandit_env.desk import agents
+from bandit_env.desk.agents import Stopping
 from bandit_env.engines.engine import Engine
-from bandit_env.errors import ExperimentError
+from bandit_env.errors import ExperimentError, StorageError
 from bandit_env.experiment import config
+from bandit_env.experiment.config import text
+from bandit_env.experiment.files import write_atomically
 from bandit_env.experiment.results import Run
 from bandit_env.experiment.sweep import Watcher, execute
-from bandit_env.views import summary, tables
+from bandit_env.stats.power import smallest_target
+from bandit_env.tables import toml
+from bandit_env.tables.history import read_history
 
 BANDIT = "thompson"
 HORIZON = 5000  # days, by default: no plan is longer, unless its classical test is
+EQUAL = "equal arms"
+FILE = "plan.toml"
+POWER, ALPHA = 0.95, 0.05  # customary is a power of 0.8
 
 
-def plan(
-    rates: Sequence[float],
+@dataclass(frozen=True)
+class Design:
+    """What is to be found: for each case the rates that the planner thinks possible, control first.
+
+    Attributes:
+        cases: rates of each case by its name.
+        baseline, target: the rates of the classical test's plan, the target of each case.
+        days: the days that a smallest lift was asked for, or None.
+    """
+
+    cases: dict[str, tuple[float, ...]]
+    baseline: float
+    target: dict[str, float]
+    days: float | None = None
+
+
+def design(
+    rates: Sequence[float] | None = None,
     *,
-    visits_per_day: int,
-    updates_per_day: int,
-    min_days: float,
-    max_days: int | None,
-    baseline: float | None,
-    target: float | None,
-    replications: int,
-    seed: int,
-    engine: Engine,
-    watcher: Watcher | None = None,
-) -> Run:
-    """Simulate a planned test: Thompson sampling until little value remains, against the classical test.
+    baseline: float | None = None,
+    lifts: Sequence[float] = (),
+    days: float | None = None,
+    target: float | None = None,
+    arms: int = 2,
+    visits_per_day: int = 100,
+    power: float = POWER,
+    alpha: float = ALPHA,
+) -> Design:
+    """The rates to plan for: given, or the baseline with a lift, or with the smallest lift that some days can find.
 
     Args:
-        rates: the rates that the planner thinks possible, control first.
-        visits_per_day: traffic of one day, in visits.
-        updates_per_day: new serving weights per day.
-        min_days: no stop before this day.
-        max_days: the horizon, in days; None is HORIZON, or the classical test's days where those are more.
-        baseline: the control's rate in the classical test's plan; by default the first rate.
-        target: the rate that the classical test is designed to find; by default the best other rate.
-        replications: simulated tests.
-        seed: of the simulation.
-        engine: where the work is done.
-        watcher: told how the simulation is getting on.
+        rates: of all arms, control first; `baseline` and `target` are then the classical test's only.
+        baseline: the control's rate.
+        lifts: relative, of the variations over it, a case each: 0.1 for 4 % against 4.4 %.
+        days: in place of lifts: the smallest one that the classical test finds in so many days.
+        target: the rate that the classical test is to find; by default the best other.
+        arms: how many there are; all variations have the lift.
+        visits_per_day: traffic, for `days`.
+        power, alpha: of the classical test.
 
     Raises:
-        ExperimentError: a value that cannot be.
+        ExperimentError: a value that cannot be, or too few or too many of them.
     """
+    if rates is not None:
+        if lifts or days is not None:
+            raise ExperimentError("--rates came together with --lift or --days; expected one of them")
+        _check_rates(rates)
+        first = rates[0] if baseline is None else baseline
+        return Design({"plan": tuple(rates)}, first, {"plan": max(rates[1:]) if target is None else target})
+    if baseline is None:
+        raise ExperimentError("--rates: missing; expected all rates, or --baseline with --lift or --days")
+    if not 0 < baseline < 1:
+        raise ExperimentError(f"--baseline: found {baseline:g}; expected a rate between 0 and 1, or percent: 1.2%")
+    if (days is None) == (not lifts):
+        raise ExperimentError("--baseline alone does not say what is to be found; expected one of --lift and --days")
+    if not 2 <= arms <= 100_000:
+        raise ExperimentError(f"--arms: found {arms}; expected at least 2")
+    if days is not None:
+        found = _smallest(baseline, days * visits_per_day / arms, power, alpha, arms - 1)
+        name = f"{days:g} days"
+        return Design({name: (baseline, *[found] * (arms - 1))}, baseline, {name: found}, days)
+    others = [baseline * (1 + lift) for lift in lifts]
+    for lift, rate in zip(lifts, others):
+        if not (0 <= rate <= 1 and lift):
+            raise ExperimentError(
+                f"--lift: found {100 * lift:g}%, which makes {baseline:g} to {rate:g}; expected another rate in [0, 1]"
+            )
+    names = ["plan"] if len(lifts) == 1 else [f"lift {100 * lift:+g} %" for lift in lifts]
+    if len(set(names)) < len(names):
+        raise ExperimentError(f"--lift: found {', '.join(names)}; expected each once")
+    cases = {name: (baseline, *[rate] * (arms - 1)) for name, rate in zip(names, others)}
+    return Design(cases, baseline, dict(zip(names, others)))
+
+
+def _check_rates(rates: Sequence[float]) -> None:
     if len(rates) < 2:
         raise ExperimentError(f"--rates: found {len(rates)}; expected at least 2, the control first")
     for rate in rates:
         if not 0 <= rate <= 1:
             raise ExperimentError(f"--rates: found {rate:g}; expected rates from 0 to 1")
-    baseline = rates[0] if baseline is None else baseline
-    target = max(rates[1:]) if target is None else target
-    if baseline == target:
-        raise ExperimentError(
-            f"no classical test can tell {baseline:g} from {target:g}; give --target the rate that it is to find"
-        )
+
+
+def _smallest(baseline: float, visits: float, power: float, alpha: float, comparisons: int) -> float:
+    try:
+        return float(smallest_target(visits, baseline, power=power, alpha=alpha, comparisons=comparisons))
+    except ValueError as error:
+        raise ExperimentError(f"--days: {error}") from error
+
+
+def plan(
+    rates: Sequence[float] | Design,
+    *,
+    visits_per_day: int,
+    updates_per_day: int = 1,
+    min_days: float = 14,
+    max_days: int | None = None,
+    loss_days: int | None = None,
+    baseline: float | None = None,
+    target: float | None = None,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    agent: str = BANDIT,
+    stopping: Stopping = None,
+    prior: tuple[float, float] | None = None,
+    history: str | Path | None = None,
+    world: Mapping[str, Any] | None = None,
+    replications: int,
+    seed: int,
+    engine: Engine,
+    out: Path | None = None,
+    overwrite: bool = False,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Simulate a planned test, and the same with equal arms: an agent against the classical test.
+
+    Args:
+        rates: the rates that the planner thinks possible, control first; or a `Design` of several cases.
+        visits_per_day: traffic of one day, in visits.
+        updates_per_day: new serving weights per day.
+        min_days: no stop before this day.
+        max_days: the horizon, in days; None is HORIZON, or the classical test's days where those are more. With equal
+            arms it is the classical test's days.
+        loss_days: the day up to which the loss counts; None is the horizon.
+        baseline: the control's rate in the classical test's plan; by default the first rate.
+        target: the rate that the classical test is designed to find; by default the best other rate.
+        power, alpha: of the classical test.
+        agent: a name, or an experiment file, of which the first agent is taken.
+        stopping: its rule; by default the agent's own, or value remaining. With three arms and more the plan then has
+            both readings of the article's rule.
+        prior: (a, b) of the agent's prior.
+        history: past experiments that the agent's prior is fitted to.
+        world: further keys of the scenario: effects, delay, traffic.
+        replications: simulated tests of each case.
+        seed: of the simulation.
+        engine: where the work is done.
+        out: a folder for the rows and the experiment file; None keeps all in memory.
+        overwrite: remove the run that the folder holds.
+        watcher: told how the simulation is getting on.
+
+    Raises:
+        ExperimentError: a value that cannot be.
+        StorageError: the folder cannot be written.
+    """
+    wanted = rates if isinstance(rates, Design) else design(rates, baseline=baseline, target=target)
+    for rate in wanted.target.values():
+        if wanted.baseline == rate:
+            raise ExperimentError(
+                f"no classical test can tell {wanted.baseline:g} from {rate:g}; "
+                "give --target the rate that it is to find"
+            )
+    if history is not None:
+        if prior is not None:
+            raise ExperimentError("both --prior and --history came; expected one of them")
+        fitted = read_history(history)
+        prior = (fitted.a, fitted.b)
+    scenario = {
+        **(world or {}),
+        "visits_per_day": visits_per_day,
+        "updates_per_day": updates_per_day,
+        "min_days": min_days,
+    }
+    test = {"baseline": wanted.baseline, "power": power, "alpha": alpha}
     table: dict[str, Any] = {
         "name": "plan",
         "seed": seed,
         "replications": replications,
-        "traces": 0,
-        "scenario": {
-            "rates": list(rates),
-            "visits_per_day": visits_per_day,
-            "updates_per_day": updates_per_day,
-            "min_days": min_days,
-            "max_days": HORIZON if max_days is None else max_days,
-        },
-        "classical": {"baseline": baseline, "target": target},
-        "agents": [
-            {"name": BANDIT, "stopping": "value-remaining"},
-            {"name": "uniform-classical", "baseline": baseline, "target": target},
-        ],
+        "traces": 0 if out is None else 1,
+        "agents": _players(agent, stopping, prior, wanted) + _classical_agent(test, wanted),
     }
-    if len(rates) > 2:
-        rule = {"name": BANDIT, "label": f"{BANDIT}, until any variation beats the control"}
-        table["agents"].insert(1, rule | {"stopping": "beats-control | value-remaining"})
+    table["scenarios"] = _scenarios(table, scenario, wanted, test, max_days, loss_days)
     experiment = config.resolve(table)
-    if max_days is None and experiment.about[0]["classical"]["days"] > HORIZON:
-        table["scenario"]["max_days"] = math.ceil(experiment.about[0]["classical"]["days"])
-        experiment = config.resolve(table)
-    return execute(experiment, engine=engine, watcher=watcher)
+    run = execute(experiment, engine=engine, out=out, overwrite=overwrite, watcher=watcher)
+    if out is not None:
+        _leave(table, out)
+    return run
 
 
-def show(run: Run, console: Console) -> None:
-    """The table, and the answer in words."""
-    for table in tables.tables(run, console.width):
-        console.print(table)
-    lines = summary.summarise(run)
-    bandit, classical = lines.iloc[0], lines.iloc[-1]
-    test, horizon = run.cells[0].classical, run.cells[0].task.max_days
-    assert test is not None
-    ships = _percent(classical.correct) if horizon >= test.days else "cut by the horizon"
-    saved = f"saves {'at most ' * bool(bandit.undecided)}{bandit.conversions_saved:,.1f} conversions"
-    console.print(
-        f"The classical test takes {test.days:g} days ({test.visits:,.0f} visits). {bandit.agent.capitalize()} takes "
-        f"{'at least ' * bool(bandit.undecided)}{bandit.mean_day:.0f} days on average: {_quantiles(bandit)}, "
-        f"and {_longer(bandit, test.days, horizon)}. It ships the best arm in {_percent(bandit.correct)} of the tests "
-        f"(classical: {ships}) and {saved}."
-    )
-    if bandit.undecided:
-        console.print(
-            f"{_percent(bandit.undecided)} were undecided after {horizon:,g} days, the horizon, and were cut there."
-        )
-    if horizon < test.days:
-        console.print(
-            f"The horizon of {horizon:,g} days is too short for the classical test: {_percent(classical.undecided)} of "
-            f"its tests were cut there. Give --max-days at least {math.ceil(test.days)}, or leave it out."
-        )
+def _players(agent: str, stopping: Stopping, prior: tuple[float, float] | None, wanted: Design) -> list[dict[str, Any]]:
+    """The agent; with three arms and more, and no rule asked for, under both readings of the article's rule."""
+    player = agents.choose(agent, stopping, prior)
+    table = player.table()
+    if stopping is not None or player.stopping != agents.RULE or min(map(len, wanted.cases.values())) < 3:
+        return [table]
+    literal = {"label": f"{player.label}, until any variation beats the control"}
+    return [table, table | literal | {"stopping": "beats-control | value-remaining"}]
 
 
-def _quantiles(row: Any) -> str:
-    """Within how many days half of the tests, and 95 % of them, end: as far as the horizon lets one see."""
-    half = "the median is at least" if summary.is_cut(row, 0.5) else "half of the tests end within"
-    most = "the 95 % quantile is at least" if summary.is_cut(row, 0.95) else "95 % within"
-    return f"{half} {row['median_day']:g}, {most} {row['q95_day']:g}"
+def _classical_agent(test: Mapping[str, float], wanted: Design) -> list[dict[str, Any]]:
+    """The classical test as an agent; none for several cases, whose tests differ: their days and power are known."""
+    if len(wanted.cases) > 1:
+        return []
+    return [{"name": "uniform-classical", **test, "target": next(iter(wanted.target.values()))}]
 
 
-def _longer(row: Any, days: float, horizon: float) -> str:
-    """How many take longer than the classical test: all that were cut before its end may."""
-    if horizon < days and row.undecided:
-        return f"{_percent(row.undecided)} were cut before the classical test's end"
-    return f"{_percent(row.longer)} take longer than the classical test"
+def _scenarios(
+    table: Mapping[str, Any],
+    scenario: Mapping[str, Any],
+    wanted: Design,
+    test: Mapping[str, float],
+    max_days: int | None,
+    loss_days: int | None,
+) -> list[dict[str, Any]]:
+    """Every case, and the one with equal arms, each with its classical test and its horizon."""
+    made = []
+    for name, rates in wanted.cases.items():
+        classical = {**test, "target": wanted.target[name]}
+        case = {"name": name, "rates": list(rates), **scenario, "classical": classical}
+        days = _classical_days(table, case)
+        horizon = max(HORIZON, math.ceil(days)) if max_days is None else max_days
+        made.append(case | {"max_days": horizon, "loss_days": loss_days})
+    days = max(math.ceil(_classical_days(table, case)), math.ceil(scenario["min_days"]))
+    equal = {"name": EQUAL, "rates": [wanted.baseline] * len(made[0]["rates"])}
+    made.append(made[0] | equal | {"max_days": days if max_days is None else min(days, max_days), "loss_days": None})
+    return made
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _classical_days(table: Mapping[str, Any], case: Mapping[str, Any]) -> float:
+    """How long the classical test of a case takes."""
+    known = {"name": "plan", "scenario": {**case, "max_days": HORIZON, "min_days": 0}, "agents": [{"name": "uniform"}]}
+    classical = config.resolve(known).about[0]["classical"]
+    return float(classical["days"]) if classical else 0.0
+
+
+def _leave(table: Mapping[str, Any], out: Path) -> None:
+    """Write the experiment file that plays the plan."""
+    remark = f"A plan made by `bandit-env plan`; `bandit-env run {FILE}` plays it."
+    try:
+        write_atomically(out / FILE, toml.text(table, remark).encode())
+    except OSError as error:
+        raise StorageError(f"{out / FILE}: cannot be written ({error.strerror or error})") from error
+
+
+def read_world(path: Path) -> dict[str, Any]:
+    """The scenario of an experiment file, or a file of a scenario's keys alone, without its rates and its name.
+
+    Raises:
+        ExperimentError: no such file, or none of these.
+    """
+    table = text.read(path)
+    scenario = table.get("scenario", table)
+    if not isinstance(scenario, dict) or "scenarios" in table:
+        raise ExperimentError(f"{path}: expected one table [scenario], or its keys alone")
+    return {
+        key: value for key, value in scenario.items() if key not in ("name", "rates", "prior", "num_arms", "classical")
+    }

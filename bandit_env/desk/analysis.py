@@ -1,0 +1,365 @@
+"""A running experiment, judged from its counts: what is known, what to do tomorrow, and how long it will go on.
+
+>>> from bandit_env.desk import analyse
+>>> result = analyse({"visits": [1000, 1000], "conversions": [40, 50]})
+>>> round(result.arms[1].probability_best, 6), round(result.value_remaining.quantile_95, 6)
+(0.858381, 0.123964)
+"""
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bandit_env.desk import agents, verdicts
+from bandit_env.desk.agents import Player, Stopping
+from bandit_env.desk.checks import checks
+from bandit_env.desk.findings import Check
+from bandit_env.desk.forecast import Forecast, Situation
+from bandit_env.desk.forecast import forecast as look_ahead
+from bandit_env.desk.reasons import Facts
+from bandit_env.desk.table import Counts, read
+from bandit_env.desk.verdicts import Verdict
+from bandit_env.engines.engine import Engine
+from bandit_env.errors import ExperimentError
+from bandit_env.experiment.sweep import Watcher, choose_engine
+from bandit_env.stats import posterior
+from bandit_env.stats.estimates import lift_interval, rate_interval
+from bandit_env.tables.cells import Floats
+from bandit_env.tables.history import read_history
+from bandit_env.world.scenario import MAX_COUNT
+from bandit_env.world.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RECENT = 14  # days that tell the traffic to come
+LEVEL = 0.95
+CARE = 0.01  # of the champion's rate: what the value remaining is held against
+FORECAST_ARMS = 64  # with more, a forecast takes minutes: only when asked for
+UNIFORM = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is known of one arm. Lift, and the chance to beat it, are None for the control itself.
+
+    Attributes:
+        name: as in the table.
+        visits, conversions: totals.
+        rate: conversions over visits; None without visits.
+        rate_interval: equal-tailed 95 % credible interval.
+        lift: rate over the control's, less 1; None where the control has no conversion, or the arm no visit.
+        lift_interval: equal-tailed 95 % credible interval.
+        probability_best: P(the arm's rate is the largest).
+        probability_beats_control: P(the arm's rate is above the control's).
+        expected_loss: conversions per visit that shipping the arm is expected to give away.
+        weight: share of tomorrow's traffic under the agent asked for.
+    """
+
+    name: str
+    visits: int
+    conversions: int
+    rate: float | None
+    rate_interval: tuple[float, float]
+    lift: float | None
+    lift_interval: tuple[float, float] | None
+    probability_best: float
+    probability_beats_control: float | None
+    expected_loss: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class ValueRemaining:
+    """What going on could still gain: (best rate - champion's rate) / champion's rate under the posterior.
+
+    Attributes:
+        quantile_95: with probability .95 no arm beats the champion by more.
+        probability_below_1_percent: P(value remaining < 1 %).
+    """
+
+    quantile_95: float
+    probability_below_1_percent: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that `analyse` tells.
+
+    Attributes:
+        arms: the control first, the others as in the table.
+        value_remaining: what going on could still gain.
+        verdicts: of the rule asked for, then of the others.
+        forecast: the days left; None where it was not wanted or the day or the traffic is not known.
+        no_forecast: why there is none, and what to give; None where there is one.
+        checks: what bites in the data.
+        counts: the table as it was read.
+        prior: (a, b) of every rate, and `prior_from`, where it comes from.
+        agent, rule: those asked for.
+        day: days served, or None where not known.
+        visits_per_day: the traffic to come, or None where not known.
+        min_days, max_days: no stop before the one; the horizon.
+    """
+
+    arms: tuple[Arm, ...]
+    value_remaining: ValueRemaining
+    verdicts: tuple[Verdict, ...]
+    forecast: Forecast | None
+    no_forecast: str | None
+    checks: tuple[Check, ...]
+    counts: Counts
+    prior: tuple[float, float]
+    prior_from: str
+    agent: str
+    rule: str
+    day: float | None
+    visits_per_day: int | None
+    min_days: float
+    max_days: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the rule asked for."""
+        return self.verdicts[0]
+
+    @property
+    def champion(self) -> Arm:
+        """The arm that is most probably the best."""
+        return max(self.arms, key=lambda arm: arm.probability_best)
+
+    @property
+    def visits_tomorrow(self) -> tuple[int, ...] | None:
+        """Tomorrow's traffic by arm: the nearest whole numbers to weight x visits, which sum to the traffic."""
+        if self.visits_per_day is None:
+            return None
+        quota = np.array([arm.weight for arm in self.arms]) * self.visits_per_day
+        visits = np.floor(quota)
+        left = self.visits_per_day - int(visits.sum())
+        visits[np.argsort(visits - quota, kind="stable")[:left]] += 1
+        return tuple(int(v) for v in visits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it; `docs/analyse.md` has the schema. `forecast` is there only where there is one."""
+        tomorrow: dict[str, Any] = {"agent": self.agent, "weights": {arm.name: arm.weight for arm in self.arms}}
+        if self.visits_tomorrow is not None:
+            tomorrow["visits"] = dict(zip((arm.name for arm in self.arms), self.visits_tomorrow))
+        told = {
+            "arms": [asdict(arm) for arm in self.arms],
+            "control": self.arms[0].name,
+            "champion": self.champion.name,
+            "value_remaining": asdict(self.value_remaining),
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "tomorrow": tomorrow,
+            "checks": [check.to_dict() for check in self.checks],
+            "day": self.day,
+            "visits_per_day": self.visits_per_day,
+            "prior": {"a": self.prior[0], "b": self.prior[1], "from": self.prior_from},
+        }
+        if self.forecast is not None:
+            told["forecast"] = self.forecast.to_dict()
+        return {key: _plain(value) for key, value in told.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, and None for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def analyse(
+    table: "str | Path | pd.DataFrame | Mapping[str, Any]",
+    *,
+    control: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    cumulative: bool = False,
+    prior: tuple[float, float] | None = None,
+    history: "str | Path | pd.DataFrame | Mapping[str, Any] | None" = None,
+    agent: str = "thompson",
+    stopping: Stopping = None,
+    knobs: Mapping[str, Any] | None = None,
+    day: float | None = None,
+    visits_per_day: int | None = None,
+    min_days: float = 14,
+    max_days: int = 1000,
+    forecast: bool = True,
+    replications: int | None = None,
+    seed: int = 0,
+    executor: Executor | int | None = 1,
+    engine: Engine | None = None,
+    watcher: Watcher | None = None,
+) -> Analysis:
+    """Judge a running experiment.
+
+    Args:
+        table: a CSV or Parquet file, a data frame or a mapping of columns: `arm`, `visits`, `conversions`, and for a
+            row per day and arm `day` or `date`; optionally `weight`, the share of its day's traffic that an arm was to
+            be served.
+        control: the control's name; by default the first arm's.
+        columns: what the columns are called: {"visits": "impressions"}.
+        cumulative: the rows hold running totals.
+        prior: (a, b) of the Beta prior of every rate; by default the agent's, or uniform.
+        history: past experiments (`experiment`, `arm`, `visits`, `conversions`) from which the prior is fitted.
+        agent: who splits tomorrow's traffic: a name, or an experiment file.
+        stopping: the rule asked for, as in an experiment file; by default the agent's own, or value remaining.
+        knobs: further arguments of the agent: {"floor": 0.05}.
+        day: days served; by default the table's.
+        visits_per_day: the traffic to come; by default the mean of the table's last 14 days.
+        min_days: no stop before this day, counted from the experiment's beginning.
+        max_days: the horizon, counted likewise.
+        forecast: play the days left, where the day and the traffic are known.
+        replications: futures of the forecast; by default 2,000, and none with more than 64 arms.
+        seed: of the forecast.
+        executor: where the forecast is played, as in `bandit_env.experiment.run`.
+        engine: the same, as an engine; for the command line.
+        watcher: told how the forecast is getting on.
+
+    Raises:
+        TableError: a table that cannot be read (an `ExperimentError` and a `ValueError`).
+        ExperimentError: an agent, a rule or a number that cannot be.
+    """
+    if prior is not None and history is not None:
+        raise ExperimentError("both a prior and a history came; expected one of them")
+    counts = read(table, columns=columns, control=control, cumulative=cumulative)
+    given, came_from = _prior(prior, history)
+    player = agents.choose(agent, stopping, given, knobs)
+    given = given or _own_prior(player)
+    now = verdicts.day_of(counts, day)
+    traffic = _traffic(counts, visits_per_day)
+    task = _task(counts, traffic, min_days, max_days)
+    _check_known(player, now, traffic)
+    facts = Facts(counts.names, counts.total_visits, counts.total_conversions, given or UNIFORM)
+    split, warned = agents.replay(player.going_on.build(), counts, task, min_days if now is None else now)
+    ahead, why_not = None, _why_no_forecast(forecast, counts, now, traffic, max_days, replications)
+    result = Analysis(
+        _arms(facts, split.weights[-1]),
+        ValueRemaining(
+            float(posterior.potential_value_remaining(facts.conversions, facts.visits, prior=facts.prior)),
+            facts.value_below(CARE),
+        ),
+        tuple(verdicts.verdicts(player, counts, task, now, facts)),
+        ahead,
+        why_not,
+        (*checks(counts, given), *(Check("agent", message) for message in warned)),
+        counts,
+        facts.prior,
+        came_from or ("uniform" if given is None else "the agent's"),
+        player.label,
+        player.rule,
+        now,
+        traffic,
+        min_days,
+        max_days,
+    )
+    if why_not is not None:
+        return result
+    assert now is not None
+    assert traffic is not None
+    situation = Situation(facts.visits, facts.conversions, facts.prior, now, traffic, min_days, max_days)
+    ahead = look_ahead(
+        situation,
+        player,
+        replications=replications or 2000,
+        seed=seed,
+        engine=engine or choose_engine(executor),
+        watcher=watcher,
+    )
+    return replace(result, forecast=ahead)
+
+
+def _prior(prior: tuple[float, float] | None, history: Any) -> tuple[tuple[float, float] | None, str]:
+    if history is not None:
+        fitted = read_history(history)
+        return (fitted.a, fitted.b), fitted.told
+    if prior is None:
+        return None, ""
+    a, b = (float(part) for part in prior)
+    if not (0 < a < math.inf and 0 < b < math.inf):
+        raise ExperimentError(f"--prior: found {a:g} {b:g}; expected two positive numbers")
+    return (a, b), "given"
+
+
+def _own_prior(player: Player) -> tuple[float, float] | None:
+    """The prior in the agent's own settings, where it has one that is not uniform."""
+    own = player.arguments.get("prior")
+    return None if own is None else (float(own[0]), float(own[1]))
+
+
+def _traffic(counts: Counts, visits_per_day: int | None) -> int | None:
+    """Visits of a day to come: as told, else the mean of the table's last days."""
+    if visits_per_day is not None:
+        if not 1 <= visits_per_day <= MAX_COUNT or visits_per_day != int(visits_per_day):
+            raise ExperimentError(f"--visits-per-day: found {visits_per_day}; expected a whole number of at least 1")
+        return int(visits_per_day)
+    if counts.days is None:
+        return None
+    recent = counts.days > counts.days[-1] - RECENT
+    mean = counts.visits[recent].sum() / min(RECENT, int(counts.days[-1]))
+    return round(mean) or None
+
+
+def _task(counts: Counts, traffic: int | None, min_days: float, max_days: int) -> Task:
+    if not (max_days >= 1 and max_days == int(max_days)):
+        raise ExperimentError(f"--max-days: found {max_days}; expected a whole number of at least 1")
+    if not 0 <= min_days <= max_days:
+        raise ExperimentError(f"--min-days: found {min_days:g}; expected at least 0 and at most --max-days, {max_days}")
+    stand_in = max(1, int(counts.total_visits.sum()))  # where traffic is not known, most agents do not ask for it
+    return Task(len(counts.names), traffic or stand_in, 1, min_days, max_days)
+
+
+def _check_known(player: Player, day: float | None, traffic: int | None) -> None:
+    """A trained policy looks at the day and the traffic; others do without."""
+    if agents.looks_at_traffic(player.build()) and (day is None or traffic is None):
+        missing = [name for name, value in (("--day", day), ("--visits-per-day", traffic)) if value is None]
+        raise ExperimentError(f"agent {player.label!r} goes by the day and the traffic; give {' and '.join(missing)}")
+
+
+def _why_no_forecast(
+    wanted: bool, counts: Counts, day: float | None, traffic: int | None, max_days: int, replications: int | None
+) -> str | None:
+    if not wanted:
+        return "No forecast was wanted."
+    if day is None or traffic is None:
+        missing = [name for name, value in (("--day", day), ("--visits-per-day", traffic)) if value is None]
+        return f"No forecast: the table does not tell the day and the traffic; give {' and '.join(missing)}."
+    if day >= max_days:
+        return f"No forecast: the horizon of {max_days} days has passed; --max-days sets a later one."
+    if replications is None and len(counts.names) > FORECAST_ARMS:
+        return f"No forecast: of {len(counts.names):,} arms it takes long; --replications asks for it all the same."
+    return None
+
+
+def _arms(facts: Facts, weights: Floats) -> tuple[Arm, ...]:
+    s, v = facts.conversions, facts.visits
+    low, high = rate_interval(s, v, LEVEL, facts.prior)
+    lift_low, lift_high = lift_interval(s, v, LEVEL, 0, facts.prior)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = s / v
+        lift = rate / rate[0] - 1
+    return tuple(
+        Arm(
+            name,
+            int(v[k]),
+            int(s[k]),
+            _finite(rate[k]),
+            (float(low[k]), float(high[k])),
+            _finite(lift[k]) if k else None,
+            (float(lift_low[k]), float(lift_high[k])) if k else None,
+            float(facts.best[k]),
+            float(facts.beats[k]) if k else None,
+            max(0.0, float(facts.loss[k])),
+            float(weights[k]),
+        )
+        for k, name in enumerate(facts.names)
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
