@@ -28,7 +28,8 @@ def main(options: argparse.Namespace) -> int:
     result = results.read(options.run)
     if not result.cells:
         raise ExperimentError(f"{options.run}: no finished results ({'; '.join(result.failures)})")
-    report.write(result, console(), max_scenarios=None)
-    for failure in result.failures:
+    failures = report.write(result, console(), max_scenarios=None)
+    failures = [*result.failures, *(failures or ())]
+    for failure in failures:
         complain(failure, 1)
-    return 1 if result.failures else 0
+    return 1 if failures else 0

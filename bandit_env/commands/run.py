@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Play, show and write down."""
-    from bandit_env.experiment import config
+    from bandit_env.experiment import config, size
     from bandit_env.experiment.sweep import execute
     from bandit_env.views import report
 
@@ -54,9 +54,9 @@ def main(options: argparse.Namespace) -> int:
         raise ExperimentError("run: which experiment? Expected a file, or a name (bandit-env run --list)")
     overrides = {"replications": options.replications, "seed": options.seed, "traces": options.trace}
     experiment = config.load(shipped.find(options.config), **overrides)
-    for remark in experiment.remarks:
-        complain(f"note: {remark}", 0)
     with _folder(options, experiment.config["name"]) as out:
+        for remark in [*experiment.remarks, *size.remarks(experiment, out)]:
+            complain(f"note: {remark}", 0)
         again = shlex.join(["bandit-env", "run", *_repeat(options, out)])
         to_go_on = f"what was finished is in {out}. To go on:\n  {again}"
         interrupt.advise(f"interrupted; {to_go_on}")
@@ -72,10 +72,11 @@ def main(options: argparse.Namespace) -> int:
                 )
         except WorkerError as error:
             return complain(f"{error}; {to_go_on}", 1)
-    report.write(result, console(), max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
-    for failure in result.failures:
+    failures = report.write(result, console(), max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
+    failures = [*result.failures, *(failures or ())]
+    for failure in failures:
         complain(failure, 1)
-    return 1 if result.failures else 0
+    return 1 if failures else 0
 
 
 @contextlib.contextmanager

@@ -11,16 +11,26 @@ from bandit_env.experiment.runner import play
 
 @dataclass(frozen=True)
 class Job:
-    """Some chunks of one cell, to be played side by side."""
+    """Some chunks of one cell, to be played side by side.
+
+    Attributes:
+        surplus: experiments played beyond those wanted, for the sake of an agent that draws for whole chunks.
+    """
 
     cell: int
     plan: CellPlan
     parts: tuple[Part, ...]
+    surplus: int = 0
+
+    @property
+    def wanted(self) -> int:
+        """Experiments of which rows are kept."""
+        return sum(part.replications for part in self.parts)
 
     @property
     def size(self) -> int:
-        """Experiments in it."""
-        return sum(part.replications for part in self.parts)
+        """Experiments that are played."""
+        return self.wanted + self.surplus
 
 
 def work(job: Job, tick: Callable[[int], None] | None) -> list[Chunk] | AgentError:

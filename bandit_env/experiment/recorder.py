@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from bandit_env.compilation import kept
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk, arm_columns
-from bandit_env.experiment.results import Trace
+from bandit_env.experiment.results import LISTED_ARMS, Trace
 from bandit_env.stats.posterior import potential_value_remaining
 
 Counts = dict[str, NDArray[np.float64]]
 
 VALUE_REPLICATIONS = 200
 """Potential value remaining needs a root search for each experiment, so its curve is of the first 200 only, and begins
-with the first day that may stop."""
+with the first day that may stop. Of more than LISTED_ARMS arms there is none: it would take longer than the run."""
 
 
 def value_grid(max_updates: int) -> NDArray[np.int64]:
@@ -50,7 +50,8 @@ class Recorder:
         self._updates = 0
         grid = value_grid(plan.task.max_updates)
         self._value_updates = set(grid[grid >= plan.task.min_days * plan.task.updates_per_day].tolist())
-        self._valued = int(np.count_nonzero((self.replication < VALUE_REPLICATIONS) & kept))  # the first so many rows
+        valued = VALUE_REPLICATIONS if num_arms <= LISTED_ARMS else 0
+        self._valued = int(np.count_nonzero((self.replication < valued) & kept))  # the first so many rows
         self._traced = np.flatnonzero((self.replication < plan.traces) & kept)
         self._steps: dict[int, list[tuple[Any, ...]]] = {int(row): [] for row in self._traced}
         self._rows: dict[str, NDArray[Any]] = {name: np.zeros(size, dtype) for name, dtype in ROWS.items()}

@@ -14,6 +14,7 @@ from bandit_env.engines.pool import Pool
 from bandit_env.engines.processes import Automatic, LocalProcesses
 from bandit_env.errors import AgentError, ExperimentError
 from bandit_env.experiment import config as experiment_file
+from bandit_env.experiment import size
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
 from bandit_env.experiment.claim import claimed
@@ -25,12 +26,18 @@ from bandit_env.experiment.store import FolderStore, MemoryStore
 from bandit_env.world.scenario import Scenario
 
 CHUNKS_AT_ONCE = 32  # played side by side, at the most: more gains little speed, costs memory and is saved less often
+ARMS_AT_ONCE = 2**22  # arms of all experiments played side by side, at the most: some 2 GB
 PRELOAD = "bandit_env.experiment.preload"
 JOBS_PER_WORKER = 2  # at the least, of several, where there are chunks enough: so that they end at about the same time
 
 
 class Watcher(Protocol):
-    """What wants to know how a run is getting on: a progress bar, TensorBoard."""
+    """What wants to know how a run is getting on: a progress bar, TensorBoard.
+
+    A method `surplus(experiments)`, where there is one, is told after `start` how many experiments will be played, and
+    counted by `advance`, beyond those wanted: an agent that draws plays chunks whole, so that a longer run has the same
+    rows at its beginning.
+    """
 
     def start(self, cells: int, replications: int, finished: int) -> None:
         """The run begins, with `finished` experiments of cells x replications already there."""
@@ -131,6 +138,7 @@ def execute(
     """Play a resolved experiment; see `run`."""
     if out is None:
         return _play(experiment, engine, MemoryStore(), watcher)
+    size.check_disk(experiment, out)
     with claimed(out):
         store = FolderStore(out, experiment.config, resume=resume, overwrite=overwrite)
         return _play(experiment, engine, store, watcher)
@@ -142,7 +150,10 @@ def _play(experiment: Experiment, engine: Engine, store: MemoryStore | FolderSto
     jobs = deque(_jobs(experiment, store, wanted, engine.workers))
     if watcher is not None:
         total = len(experiment.cells) * experiment.replications
-        watcher.start(len(experiment.cells), experiment.replications, total - sum(job.size for job in jobs))
+        watcher.start(len(experiment.cells), experiment.replications, total - sum(job.wanted for job in jobs))
+        surplus = sum(job.surplus for job in jobs)
+        if surplus and hasattr(watcher, "surplus"):
+            watcher.surplus(surplus)
     advance: Callable[[int], None] = watcher.advance if watcher is not None else lambda count: None
     with contextlib.closing(engine.map(work, jobs, advance)) as finished:  # type: ignore[type-var]
         for job, played in finished:
@@ -175,10 +186,12 @@ def _jobs(experiment: Experiment, store: MemoryStore | FolderStore, wanted: list
     """The chunks that the store does not have yet, in jobs large enough to be quick and small enough to share."""
     for cell, (plan, folder) in enumerate(zip(experiment.cells, experiment.folders, strict=True)):
         missing = [part for part in wanted if not store.has(folder, part)]
-        width = 1
-        if batches_chunks(plan.build_agent()):
-            sharers = JOBS_PER_WORKER * workers if workers > 1 else 1
-            width = min(CHUNKS_AT_ONCE, math.ceil(len(missing) / sharers) or 1)
+        if not batches_chunks(plan.build_agent()):
+            yield from (Job(cell, plan, (part,), CHUNK_SIZE - part.replications) for part in missing)
+            continue
+        sharers = JOBS_PER_WORKER * workers if workers > 1 else 1
+        fitting = max(1, ARMS_AT_ONCE // (CHUNK_SIZE * plan.task.num_arms))
+        width = min(CHUNKS_AT_ONCE, fitting, math.ceil(len(missing) / sharers) or 1)
         for group in _batched(missing, width):
             yield Job(cell, plan, group)
 

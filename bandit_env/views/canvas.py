@@ -4,7 +4,10 @@ Colours are those of Okabe and Ito, "Color Universal Design" (2008), which colou
 little darker, since labels are written in them, and yellow left out, which cannot be read on white.
 """
 
+import functools
 import textwrap
+import unicodedata
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +22,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#B85C95", "#E0A000", "#4DA6E0", "#3
 INK, QUIET, FAINT = "#222222", "#666666", "#D9D9D9"
 
 STYLE = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib, so figures look the same everywhere
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib, so figures look the same everywhere
+    "text.parse_math": False,  # a label may hold dollars
     "font.size": 9,
     "text.color": INK,
     "axes.edgecolor": QUIET,
@@ -40,6 +44,18 @@ STYLE = {
     "path.simplify_threshold": 0.2,
 }
 
+FALLBACKS = (
+    *(f"Noto Sans CJK {region}" for region in ("SC", "TC", "JP", "KR")),
+    *("WenQuanYi Zen Hei", "Droid Sans Fallback", "Microsoft YaHei", "PingFang SC", "Hiragino Sans", "Yu Gothic"),
+    *("Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans Devanagari", "Nirmala UI", "Noto Sans Thai", "Noto Emoji"),
+    *("Arial Unicode MS", "Unifont"),
+)
+NO_LETTERS = (
+    r"Glyph .* missing from",
+    r"Matplotlib currently does not support .* natively",
+)  # what matplotlib warns of
+
+MAX_NAME = 30  # letters of a name beside a line
 WIDTH = 8.6  # inches; at README width, 100 pixels an inch
 TOP, BOTTOM, LEFT = 0.72, 0.86, 0.66  # room for the title, for the axis with its caption, for the scale
 HEADING = 0.17  # room for a line above each of the axes
@@ -51,8 +67,20 @@ def style() -> Iterator[None]:
     """Our settings, while a figure is drawn or saved; the user's own are left as they were."""
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+    fonts = {"font.family": [*STYLE["font.family"], *_more_fonts()]}  # type: ignore[misc]
+    with matplotlib.rc_context(STYLE | fonts), warnings.catch_warnings():  # type: ignore[arg-type]
+        for message in NO_LETTERS:
+            warnings.filterwarnings("ignore", message)
         yield
+
+
+@functools.cache
+def _more_fonts() -> list[str]:
+    """Fonts of this machine for letters that ours lacks; without any, figures show boxes in their place."""
+    from matplotlib import font_manager
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in FALLBACKS if name in there]
 
 
 def colour(index: int) -> str:
@@ -136,9 +164,22 @@ def heading(axes: "Axes", lines: Sequence[str], ink: str = INK, room: float = 1.
     axes.set_title("\n".join(shown), size=8.5, color=ink, loc="left", pad=5)
 
 
+def short(name: str) -> str:
+    """A name as it stands beside a line: a long one without its middle, as its end is what a sweep's differ in."""
+    return "\n".join(
+        line if len(line) <= MAX_NAME else f"{line[: MAX_NAME // 2]}…{line[1 - MAX_NAME // 2 :]}"
+        for line in name.split("\n")
+    )
+
+
 def room_for(names: Sequence[str], size: float = 8.5) -> float:
     """Inches that the longest of some names takes beside a line."""
-    return 0.12 + 0.6 * size / 72 * max((len(name) for name in names), default=0)
+    return 0.12 + 0.6 * size / 72 * max((_width(short(name)) for name in names), default=0)
+
+
+def _width(text: str) -> int:
+    """Letters' widths in a line: those of East Asia are wide."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], size: float = 8.5) -> None:
@@ -157,7 +198,7 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], size
     gap = (high - low) * size * 1.2 / 72 / inches * max((t.count("\n") + 1 for *_, t, _ in ends), default=1)
     margin = right + 0.02 * (right - left)
     for (x, y, text, ink), place in zip(ends, spread([end[1] for end in ends], gap, low, high)):
-        axes.text(margin + 0.006 * (right - left), place, text, color=ink, size=size, va="center")
+        axes.text(margin + 0.006 * (right - left), place, short(text), color=ink, size=size, va="center")
         if x < right or abs(place - y) > gap / 3:
             axes.plot([x, margin], [y, place], color=ink, lw=0.6, ls=(0, (1, 2)), clip_on=False)
     axes.set_xlim(left, right)
@@ -173,7 +214,7 @@ def label_points(axes: "Axes", points: Sequence[tuple[float, float, str, str]], 
     left, right = axes.get_xlim()
     gap = (high - low) * size * 1.25 / 72 / inches
     for (x, y, text, ink), place in zip(points, spread([point[1] for point in points], gap, low, high)):
-        axes.annotate(text, (x, y), (x + 0.015 * (right - left), place), color=ink, size=size, va="bottom")
+        axes.annotate(short(text), (x, y), (x + 0.015 * (right - left), place), color=ink, size=size, va="bottom")
 
 
 def grid(axes: "Axes", axis: Any = "y") -> None:

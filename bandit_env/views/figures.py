@@ -5,7 +5,6 @@ figure is drawn.
 """
 
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bandit_env.experiment.config import slug
 from bandit_env.experiment.files import write_atomically
-from bandit_env.experiment.results import Cell, Run, Trace
+from bandit_env.experiment.results import LISTED_ARMS, Cell, Run, Trace
 from bandit_env.stats.posterior import weights_and_value_remaining
 from bandit_env.views import canvas, series
+from bandit_env.views.attempt import attempt
 from bandit_env.views.canvas import INK, QUIET, colour
 from bandit_env.views.summary import Z95, wilson
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 MAX_PANELS = 3
+MAX_LINES = 10  # arms of an experiment that are drawn, and rates in a caption
 FOLDER = "figures"
 
 
@@ -38,12 +40,13 @@ class Drawing(NamedTuple):
     caption: str
 
 
-def all_figures(run: Run, max_scenarios: int | None = None) -> list[Drawing]:
+def all_figures(run: Run, max_scenarios: int | None = None, failures: list[str] | None = None) -> list[Drawing]:
     """Draw every figure that a run has the data for, scenario by scenario.
 
     Args:
         run: a finished run.
         max_scenarios: draw those of the first few scenarios only; None draws all.
+        failures: a list for a sentence about each figure that cannot be drawn.
     """
     scenarios = list(dict.fromkeys(cell.scenario for cell in run.cells))[:max_scenarios]
     drawings = []
@@ -51,7 +54,11 @@ def all_figures(run: Run, max_scenarios: int | None = None) -> list[Drawing]:
         for scenario, stem in zip(scenarios, _file_names(scenarios)):
             cells = [cell for cell in run.cells if cell.scenario == scenario]
             for draw in (serving_weights, savings, daily_cost, regret, operating_characteristic):
-                drawing = draw(cells, run.config.get("seed"))
+                drawing, failed = attempt(
+                    f"figure {draw.__name__} of scenario {scenario!r}", draw, cells, run.config.get("seed")
+                )
+                if failures is not None:
+                    failures += failed
                 if drawing is not None:
                     drawings.append(drawing._replace(name=f"{stem}-{drawing.name}"))
     return drawings
@@ -95,6 +102,8 @@ def serving_weights(cells: Sequence[Cell], seed: object = None) -> Drawing | Non
     replication = _typical(cells[0])
     count = len(cells[0].traces)
     note = f", of {count} traced the nearest to the mean length" if count > 1 else ""
+    if (num_arms := cells[0].task.num_arms) > MAX_LINES:
+        note += f"; of {num_arms:,} arms the {MAX_LINES} with the most traffic"
     caption = _caption(cells[:1], seed, f"experiment {replication}{note}")
     figure, [panels] = canvas.page(
         "Serving weights of one experiment",
@@ -111,10 +120,11 @@ def serving_weights(cells: Sequence[Cell], seed: object = None) -> Drawing | Non
         axes.set(ylim=(0, 1), xlim=(0, max(time[-1], 1)), xlabel=f"{unit}s")
         axes.set_yticks([0, 0.25, 0.5, 0.75, CONFIDENCE], ["0 %", "25 %", "50 %", "75 %", "95 %"])
         axes.axhline(CONFIDENCE, color=QUIET, lw=0.9, ls=(0, (4, 3)), zorder=1)
-        for arm in range(cell.task.num_arms):
+        arms = series.busiest(trace.weights, MAX_LINES)
+        for arm in arms:
             axes.plot(time, weights[:, arm], color=colour(arm), clip_on=False, zorder=3)
         canvas.heading(axes, [cell.agent, _story(cell, replication)], room=1 + 0.95 / (8.6 / len(cells) - 1.3))
-        ends = [(time[-1], weights[-1, k], _arm_name(cell, k), colour(k)) for k in range(cell.task.num_arms)]
+        ends = [(time[-1], weights[-1, k], _arm_name(cell, k), colour(k)) for k in arms]
         canvas.label_ends(axes, ends, size=8)
     panels[0].set_ylabel("share of traffic")
     return Drawing("weights", figure, caption)
@@ -267,13 +277,13 @@ def operating_characteristic(cells: Sequence[Cell], seed: object = None) -> Draw
 
 def _file_names(scenarios: Sequence[str]) -> list[str]:
     """Names of scenarios, which may hold anything, as parts of file names, no two the same."""
-    stems: list[str] = []
+    stems: dict[str, str] = {}
     for scenario in scenarios:
-        stem = re.sub(r"[^A-Za-z0-9_.=-]+", "-", scenario).strip("-.")[:80] or "scenario"
-        while stem.lower() in map(str.lower, stems):
+        stem = slug(scenario)
+        while stem.casefold() in stems:
             stem += "_"
-        stems.append(stem)
-    return stems
+        stems[stem.casefold()] = stem
+    return list(stems.values())
 
 
 def _caption(cells: Sequence[Cell], seed: object, note: str) -> str:
@@ -281,10 +291,15 @@ def _caption(cells: Sequence[Cell], seed: object, note: str) -> str:
     cell = cells[0]
     counts = sorted({len(c.columns(["replication"])) for c in cells})
     replications = " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))
-    rates = "rates drawn anew" if cell.rates is None else "rates " + ", ".join(f"{r:g}" for r in cell.rates)
+    rates = "rates drawn anew" if cell.rates is None else f"rates {_some(cell.rates)}"
     traffic = f"{cell.task.visits_per_day:,} visits a day"
     where = f"{cell.scenario}: {rates}" + ("" if series.time_unit(cell) == "visit" else f"; {traffic}")
     return f"R = {replications}, seed {seed}  ·  {where}  ·  {note}"
+
+
+def _some(rates: Sequence[float]) -> str:
+    shown = ", ".join(f"{rate:g}" for rate in rates[:MAX_LINES])
+    return shown + (f", ... ({len(rates):,} arms)" if len(rates) > MAX_LINES else "")
 
 
 def _cut(cells: Sequence[Cell]) -> str:
@@ -300,7 +315,7 @@ def _arm_name(cell: Cell, arm: int) -> str:
 
 def _story(cell: Cell, replication: int) -> str:
     """What became of one experiment: as the article tells of its own, "66 days, 157 saved"."""
-    row = cell.episodes.query("replication == @replication").iloc[0]
+    row = cell.columns(["replication", "stopping_day", "declared_arm"]).query("replication == @replication").iloc[0]
     unit, factor = series.time_unit(cell), series.units_per_day(cell)
     words = [f"{row['stopping_day'] * factor:,.4g} {unit}s"]
     if cell.classical is not None:
@@ -322,15 +337,15 @@ def _with_decision(cell: Cell, trace: Trace) -> tuple[NDArray[np.float64], NDArr
     The decision serves no traffic, so that it is not in the trace; the row holds the counts it was made on.
     """
     factor = series.units_per_day(cell)
-    row = cell.episodes.query("replication == @trace.replication").iloc[0]
+    rows = cell.columns(["replication", "stopping_day"])
+    place = int(np.flatnonzero(rows["replication"] == trace.replication)[0])
     weights = np.asarray(trace.weights, dtype=np.float64)
-    if np.allclose(weights, trace.probability_best, atol=1e-3):
-        arms = range(cell.task.num_arms)
-        conversions, visits = (np.array([row[f"{name}_{arm}"] for arm in arms]) for name in ("conversions", "visits"))
+    if cell.task.num_arms <= LISTED_ARMS and np.allclose(weights, trace.probability_best, atol=1e-3):
+        conversions, visits = (cell.per_arm(name)[place].astype(np.float64) for name in ("conversions", "visits"))
         last = weights_and_value_remaining(conversions, visits, prior=trace.prior)[0]  # the kernel that agents use
     else:
         last = weights[-1]
-    time = np.append(trace.day, row["stopping_day"]) * factor
+    time = np.append(trace.day, rows["stopping_day"].iloc[place]) * factor
     return time, np.vstack([weights, last])
 
 
@@ -364,17 +379,17 @@ def _edges(values: Sequence[NDArray[np.float64]], bins: int = 48) -> NDArray[np.
     """Bins for several samples at once, without the lowest and the highest 1 % of each of them."""
     low = min(float(np.quantile(v, 0.01)) for v in values)
     high = max(float(np.quantile(v, 0.99)) for v in values)
-    if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, bins + 1)
+    if high - low < 1e-9 * max(1, abs(low), abs(high)):
+        half = max(0.5, 1e-6 * abs(low))
+        low, high = low - half, high + half
+    return series.edges(low, high, bins)
 
 
 def _histogram(axes: "Axes", values: NDArray[np.float64], edges: NDArray[np.float64], ink: str, signed: bool) -> None:
     """Shares of a sample by bin, its mean, and, where the values are savings, the share of losses."""
     from matplotlib.collections import PolyCollection
 
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    share = 100 * counts / len(values)
+    share = 100 * series.histogram(values, edges) / len(values)
     width = edges[1] - edges[0]
     corners = [[(x, 0), (x, y), (x + 0.9 * width, y), (x + 0.9 * width, 0)] for x, y in zip(edges, share) if y]
     axes.add_collection(PolyCollection(corners, color=ink, alpha=0.75, lw=0))  # quicker than `bar`, an artist for each

@@ -5,12 +5,13 @@ where its traffic followed its data or its stop did.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bandit_env.experiment.results import Cell
+from bandit_env.experiment.results import LISTED_ARMS, Cell
 
 LEVEL = 0.95
 MAX_ARMS = 10  # the most for which intervals of lifts are worked out: each is an integral
@@ -62,10 +63,11 @@ def shipped_lift(cell: Cell) -> dict[str, float]:
     """
     declared = cell.columns(["declared_arm"])["declared_arm"].to_numpy()
     found, true = np.full(declared.size, math.nan), np.full(declared.size, math.nan)
-    control = _arm(cell, 0)
+    arms = _arms(cell)
+    control = arms(0)
     for arm in np.unique(declared[declared > 0]):
         rows = declared == arm
-        visits, conversions, rate = (column[rows] for column in _arm(cell, int(arm)))
+        visits, conversions, rate = (column[rows] for column in arms(int(arm)))
         with np.errstate(invalid="ignore", divide="ignore"):
             base = control[1][rows] / np.maximum(control[0][rows], 1)
             found[rows] = conversions / np.maximum(visits, 1) / base - 1
@@ -115,6 +117,14 @@ def _arm(cell: Cell, arm: int) -> tuple[Floats, Floats, Floats]:
     rows = cell.columns([f"{what}_{arm}" for what in ("visits", "conversions", "rate")])
     visits, conversions, rate = (rows[name].to_numpy(np.float64) for name in rows.columns)
     return visits, conversions, rate
+
+
+def _arms(cell: Cell) -> Callable[[int], tuple[Floats, Floats, Floats]]:
+    """`_arm` of any arm; lists of all arms' counts are read once."""
+    if cell.task.num_arms <= LISTED_ARMS:
+        return lambda arm: _arm(cell, arm)
+    visits, conversions, rates = (cell.per_arm(what) for what in ("visits", "conversions", "rate"))
+    return lambda arm: (visits[:, arm], conversions[:, arm], rates[:, arm])
 
 
 def _mean(values: NDArray[np.generic]) -> float:

@@ -59,12 +59,36 @@ def by_step(cell: Cell) -> pd.DataFrame:
     return table.rename_axis("step").reset_index()
 
 
+def busiest(weights: NDArray[np.float32], most: int) -> list[int]:
+    """The arms, in order; of more than `most`, those with the largest sums of weights (shape (T, K))."""
+    arms = np.argsort(-weights.sum(axis=0, dtype=np.float64), kind="stable")[:most]
+    return sorted(arms.tolist())
+
+
 def thin(length: int, points: int, head: int = 100) -> NDArray[np.int64]:
     """Which of `length` steps to keep, at most `points`: the first `head`, then evenly to the last one."""
     if length <= points:
         return np.arange(length)
     rest = np.linspace(head, length - 1, points - head)
     return np.concatenate([np.arange(head), np.round(rest).astype(np.int64)])
+
+
+def histogram(values: Floats, edges: Floats) -> Floats:
+    """How many values lie in each bin; those beyond the outermost edges count in the outermost bins."""
+    return np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].astype(np.float64)
+
+
+def edges(low: float, high: float, bins: int) -> Floats:
+    """Edges of equal bins from `low` to `high`, for any two finite numbers.
+
+    Where no number lies between them, or hardly any, bins have no width; NumPy refuses to make such ("Too many bins").
+    """
+    share = np.linspace(0, 1, bins + 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        even = np.linspace(low, high, bins + 1)
+    if not np.isfinite(even).all():  # their difference is more than a float can hold
+        even = low * (1 - share) + high * share
+    return np.clip(np.maximum.accumulate(even), low, high)
 
 
 def days_saved(cell: Cell) -> Floats | None:
@@ -83,10 +107,7 @@ def conversions_saved(cell: Cell) -> Floats | None:
 
 def best_arm_share(cell: Cell) -> Floats:
     """Share of each experiment's visits that the best arms got, from its first day to its last; NaN if none."""
-    arms = range(cell.task.num_arms)
-    rows = cell.columns([f"{name}_{arm}" for name in ("rate", "visits") for arm in arms])
-    rates = np.stack([rows[f"rate_{arm}"].to_numpy() for arm in arms], axis=1)
-    visits = np.stack([rows[f"visits_{arm}"].to_numpy() for arm in arms], axis=1)
+    rates, visits = cell.per_arm("rate"), cell.per_arm("visits")
     best = rates == rates.max(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         share: Floats = (visits * best).sum(axis=1) / visits.sum(axis=1)

@@ -216,7 +216,9 @@ def _agent(cell: Cell, narrow: bool) -> "Text":
     return Text("\n".join(textwrap.wrap(cell.agent, NARROW_NAME)) if narrow else cell.agent)
 
 
-def _title(run: Run, cell: Cell, line: Row) -> str:
+def _title(run: Run, cell: Cell, line: Row) -> "Text":
+    from rich.text import Text
+
     if cell.rates is None:
         rates = "rates drawn anew for each experiment"
     elif cell.world.equal_base_rates and not cell.equal_arms:
@@ -225,7 +227,7 @@ def _title(run: Run, cell: Cell, line: Row) -> str:
         rates = f"{'' if cell.steady else 'base '}rates {_rates(cell.rates)}"
     visits = f"{cell.task.visits_per_day:,} visit{'s' * (cell.task.visits_per_day != 1)} a day"
     counts = f"{line['replications']:,} replications, seed {run.config.get('seed')}"
-    return f"{cell.scenario}: {rates}, {visits}; {counts}".replace("[", r"\[")
+    return Text(f"{cell.scenario}: {rates}, {visits}; {counts}", style="bold")  # text: a name may hold rich's [markup]
 
 
 def _caption(chosen: Sequence[tuple[Cell, Row]], columns: Collection[str]) -> str:

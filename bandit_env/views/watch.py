@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bandit_env.experiment.cell import CellPlan
-from bandit_env.experiment.chunk import Chunk
+from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
 from bandit_env.experiment.sweep import Watcher
 from bandit_env.views import tensorboard
 from bandit_env.world.scenario import Scenario
@@ -45,6 +45,17 @@ class ProgressBar:
     def start(self, cells: int, replications: int, finished: int) -> None:
         """See `Watcher`."""
         self._progress.update(self._task, description="playing", total=cells * replications, completed=finished)
+
+    def surplus(self, experiments: int) -> None:
+        """See `Watcher`. Counts them in, and says why."""
+        bar = self._progress.tasks[0]
+        self._progress.update(self._task, total=(bar.total or 0) + experiments)
+        self._progress.console.print(
+            f"{experiments:,} experiments more than asked for: agents that draw play whole batches of {CHUNK_SIZE:,}, "
+            "so that a longer run begins with the same rows",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def advance(self, experiments: int) -> None:
         """See `Watcher`."""
@@ -104,6 +115,12 @@ class Together:
         """See `Watcher`."""
         for watcher in self._watchers:
             watcher.start(cells, replications, finished)
+
+    def surplus(self, experiments: int) -> None:
+        """See `Watcher`."""
+        for watcher in self._watchers:
+            if hasattr(watcher, "surplus"):
+                watcher.surplus(experiments)
 
     def advance(self, experiments: int) -> None:
         """See `Watcher`."""

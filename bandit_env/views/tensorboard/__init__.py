@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bandit_env.experiment.files import write_atomically
+from bandit_env.experiment.files import within, write_atomically
 from bandit_env.experiment.results import Run
+from bandit_env.views.attempt import attempt
 from bandit_env.views.tensorboard import encoding, events
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Progress:
     def update(self, replications: int, *, stopping_day: float, regret: float, correct: float | None) -> None:
         """Write the means over the replications finished so far, whose number is the step; no `correct` if None."""
         if self._writer is None:
-            remove_events(self._directory)
+            for suffix in (PROGRESS, RESULTS):  # ours; what others put there stays
+                remove_events(self._directory, suffix)
             self._begin()
         values = {"stopping_day": stopping_day, "regret": regret, "correct": correct}
         scalars = {f"progress/{name}": value for name, value in values.items() if value is not None}
@@ -71,22 +73,37 @@ class Progress:
             self._writer = None
 
 
-def write(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes] | None = None) -> None:
+def write(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes] | None = None) -> list[str]:
     """Write the event files of a finished run, in place of those written before.
+
+    What cannot be shown of one cell does not cost the others their files.
 
     Args:
         run: a run that has a folder.
         summary: its rows, as `summary.summarise` makes them.
         images: PNG files by name.
 
+    Returns:
+        A sentence about each file that could not be made.
+
     Raises:
         OSError: a folder cannot be written.
     """
     assert run.directory is not None
+    home = within(run.directory, RUN_FOLDER)
+    failures = []
     for cell, row in zip(run.cells, summary.to_dict("records")):
         assert cell.directory is not None
-        _replace(cell.directory, events.cell_events(cell, row))
-    _replace(run.directory / RUN_FOLDER, events.run_events(run, summary, images or {}))
+        found, failed = attempt(
+            f"TensorBoard of agent {cell.agent!r} in scenario {cell.scenario!r}", events.cell_events, cell, row
+        )
+        failures += failed
+        if found is not None:
+            _replace(cell.directory, found)
+    found, failed = attempt("TensorBoard of the whole run", events.run_events, run, summary, images or {})
+    if found is not None:
+        _replace(home, found)
+    return failures + failed
 
 
 def remove_events(directory: Path, suffix: str = "", keep: Path | None = None) -> None:

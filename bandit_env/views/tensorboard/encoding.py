@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 
+BUCKETS = 30  # of a histogram
+
+
 def scalars(step: int, values: Mapping[str, float], now: float) -> "Event":
     """Values at a step, by tag; `now` is in seconds since 1970."""
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -36,16 +39,14 @@ def event(step: int, summary: "Summary", now: float) -> "Event":
 
 
 def histogram(tag: str, values: series.Floats) -> "Summary":
-    """A histogram of 30 buckets, counted here: `histogram_pb` needs memory in proportion to the rows."""
+    """A histogram, counted here: `histogram_pb` needs memory in proportion to the rows."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.histogram import metadata
     from tensorboard.util import tensor_util
 
-    low, high, buckets = values.min(), values.max(), 30
-    if low < high:
-        counts, edges = np.histogram(values, bins=buckets)
-    else:  # as TensorBoard wants it: buckets of no width, of which the last holds everything
-        counts, edges = np.append(np.zeros(buckets - 1), values.size), np.full(buckets + 1, low)
+    # of equal values, as TensorBoard wants it: buckets of no width, of which the last holds everything
+    edges = series.edges(float(values.min()), float(values.max()), BUCKETS)
+    counts = series.histogram(values, edges)
     tensor = tensor_util.make_tensor_proto(np.stack([edges[:-1], edges[1:], counts], axis=1), dtype=np.float64)
     summary = Summary()
     summary.value.add(tag=tag, tensor=tensor, metadata=metadata.create_summary_metadata(None, tags.description(tag)))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bandit_env.experiment.results import Cell, Run, Trace
+from bandit_env.experiment.results import LISTED_ARMS, Cell, Run, Trace
 from bandit_env.views import series
 from bandit_env.views.tensorboard import encoding, tags
 
@@ -25,6 +26,13 @@ HISTOGRAMS = 8
 page, and from these one sees whether the replications were enough."""
 
 
+TRACED_ARMS = 100
+"""The most arms of a single experiment: those with the most traffic."""
+
+LISTED = 100
+"""The most entries of a list in a text or on the hparams page."""
+
+
 def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
     """All events of one cell; `row` is its line of the summary."""
     now = time.time()
@@ -36,7 +44,7 @@ def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
     for name, values in _distributions(cell).items():
         for count in sorted({math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}):
             events.append(encoding.event(count, encoding.histogram(name, values[:count]), now))
-    events.append(encoding.event(0, encoding.text("setup/parameters", _code(cell.parameters)), now))
+    events.append(encoding.event(0, encoding.text("setup/parameters", _left_out(cell) + _code(cell.parameters)), now))
     events.append(encoding.event(0, _layout(cell), now))
     events += [
         encoding.event(0, summary, now) for summary in encoding.session(f"{cell.scenario}/{cell.agent}", hparams(cell))
@@ -79,7 +87,7 @@ def hparams(cell: Cell) -> dict[str, bool | float | str]:
         if isinstance(value, bool | float | str)
         else float(value)
         if isinstance(value, int)
-        else json.dumps(value)
+        else json.dumps(_short(value))
         for name, value in flat.items()
     }
 
@@ -112,14 +120,17 @@ def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, fl
     """One experiment by day, thinned; of several updates a day, the last."""
     step = np.floor(trace.day * units_per_day + 1e-9).astype(np.int64) + 1
     last = np.flatnonzero(np.append(np.diff(step) > 0, True)) if len(step) else np.zeros(0, np.int64)
+    arms = series.busiest(trace.weights, TRACED_ARMS)
+    names: dict[str, Any] = {"weight": trace.weights}
+    if trace.weights.shape[1] <= LISTED_ARMS:
+        names["probability_best"] = trace.probability_best
     for index in last[series.thin(len(last), POINTS)]:
-        names: dict[str, Any] = {"weight": trace.weights, "probability_best": trace.probability_best}
         yield (
             int(step[index]),
             {
-                f"trace/{trace.replication}/{name}/arm_{arm}": float(value)
+                f"trace/{trace.replication}/{name}/arm_{arm}": float(values[index, arm])
                 for name, values in names.items()
-                for arm, value in enumerate(values[index])
+                for arm in arms
             },
         )
 
@@ -164,14 +175,39 @@ def _layout(cell: Cell) -> "Summary":
     return summary
 
 
+def _left_out(cell: Cell) -> str:
+    """What is not shown of a cell with many arms, as text."""
+    num_arms = cell.task.num_arms
+    words = ""
+    if num_arms > TRACED_ARMS:
+        words += f"Of {num_arms:,} arms, single experiments show the {TRACED_ARMS} with the most traffic. "
+    if num_arms > LISTED_ARMS:
+        words += "P(best) and the potential value remaining are left out, as they take longer than the run. "
+    return f"{words}\n\n" if words else ""
+
+
+def _short(value: Any) -> Any:
+    """The value with long lists cut short."""
+    if isinstance(value, dict):
+        return {name: _short(inner) for name, inner in value.items()}
+    if isinstance(value, list) and len(value) > LISTED:
+        return [*map(_short, value[:10]), f"... {len(value) - 10:,} more"]
+    return [_short(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _code(data: Any) -> str:
-    return "```\n" + json.dumps(data, indent=2, ensure_ascii=False) + "\n```"
+    return "```\n" + json.dumps(_short(data), indent=2, ensure_ascii=False) + "\n```"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown and HTML take for text: a label puts no heading, link or remote image into the page."""
+    return re.sub(r"[^\w\s.,:;=%/'()-]", lambda found: f"&#{ord(found[0])};", text)
 
 
 def _markdown(summary: pd.DataFrame) -> str:
     """The result table on its side, so that it is read without scrolling: a line per column."""
     columns = [column for column in summary.columns if not summary[column].isna().all()]
-    head = [f"{row.scenario}: {row.agent}".replace("|", "\\|") for row in summary.itertuples()]
+    head = [_plain(f"{row.scenario}: {row.agent}") for row in summary.itertuples()]
     lines = ["| | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
     for column in columns:
         if column not in ("scenario", "agent"):
