@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
@@ -177,7 +177,9 @@ def test_closed_forms_without_visits():
     np.testing.assert_allclose(Lift([0, 0], [0, 0]).pdf([[-0.5], [1.0]])[:, 1], [0.5, 0.125], rtol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@example([(0.5, 0.5), (0.625, 3.625)], 1.0)
+@example([(0.0, 0.0), (0.0, 3.0)], 0.5)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 7)), min_size=2, max_size=4), st.sampled_from([0.5, 1.0, 3.0]))
 def test_quantiles_invert_distribution_functions(arms, prior):
     visits = np.array([int(10**size) for _, size in arms])
