@@ -85,6 +85,11 @@ class Allocation(Agent, Part):
             if part is not self:
                 part.check_task(task)
 
+    def planned(self, baseline: float, target: float) -> dict[str, Any]:
+        """Arguments that a plan of these two rates gives this agent, of those that it was built without."""
+        rule = None if self._rule is None else self._rule.planned(baseline, target)
+        return {} if rule is None or rule == self._rule else {"stopping": rule.parameters}
+
     def remarks(self, task: Task) -> list[str]:
         said = [remark for part in self.parts if part is not self for remark in part.remarks(task)]
         if self._memory is not None and self._rule is not None:

@@ -1,7 +1,7 @@
 """Equal traffic: alone, or as the classical test."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,17 @@ class UniformClassical(Uniform):
     """The classical experiment: equal traffic for the sample size of the power calculation, then the test.
 
     Attributes:
-        baseline: conversion rate of the control in the plan.
-        target: conversion rate that a variation should have to be found.
+        baseline: conversion rate of the control in the plan. An experiment file that leaves it out has the
+            control's rate in the scenario.
+        target: conversion rate that a variation should have to be found; in an experiment file by default the
+            best other rate.
         power: chance to find it.
         alpha: level of the test, shared by the comparisons (Bonferroni).
         stopping: made from these; not to be given.
     """
 
-    baseline: float
-    target: float
+    baseline: float | None = None
+    target: float | None = None
     power: float = 0.95
     alpha: float = 0.05
     stopping: FixedSample = field(init=False)
@@ -44,3 +46,10 @@ class UniformClassical(Uniform):
     def __post_init__(self) -> None:
         self.stopping = FixedSample(self.baseline, self.target, self.power, self.alpha)
         super().__post_init__()
+
+    def planned(self, baseline: float, target: float) -> dict[str, Any]:
+        return {
+            name: rate
+            for name, rate, given in (("baseline", baseline, self.baseline), ("target", target, self.target))
+            if given is None
+        }

@@ -1,6 +1,6 @@
 """Stopping rules of the classical test: a sample size fixed beforehand, then one look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from agents import _check
 from agents.evidence import Evidence
 from agents.stopping.rule import Decision, StoppingRule, declare
 from bandit_env.stats.power import sample_size, two_proportion_test
+from bandit_env.world.task import Task
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class FixedSample(StoppingRule):
     have K times the planned visits.
 
     Attributes:
-        baseline: conversion rate of the control in the plan.
-        target: conversion rate of a variation in the plan.
+        baseline: conversion rate of the control in the plan. An experiment file that leaves it out has the
+            control's rate in the scenario.
+        target: conversion rate of a variation in the plan; in an experiment file by default the best other rate.
         power: chance to find that variation.
         alpha: level of the test, all comparisons together.
         visits_per_arm: the planned visits per arm, in place of `baseline` and `target`.
@@ -38,21 +40,45 @@ class FixedSample(StoppingRule):
     source: ClassVar[str] = 'Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions", chapter 4'
 
     def __post_init__(self) -> None:
-        planned = (self.baseline is not None, self.target is not None)
-        if planned != ((False, False) if self.visits_per_arm is not None else (True, True)):
+        if self.visits_per_arm is not None and (self.baseline is not None or self.target is not None):
             raise ValueError("expected either baseline and target, or visits_per_arm alone")
         _check.fraction("alpha", self.alpha)
         if self.visits_per_arm is not None:
             _check.positive("visits_per_arm", self.visits_per_arm)
-        else:
+            return
+        for name in ("baseline", "target"):
+            if getattr(self, name) is not None:
+                _check.fraction(name, getattr(self, name))
+        if self._has_plan:
             self.planned_visits(num_arms=2)  # raises what sample_size has to say about the plan
+
+    @property
+    def _has_plan(self) -> bool:
+        return self.visits_per_arm is not None or (self.baseline is not None and self.target is not None)
+
+    def planned(self, baseline: float, target: float) -> "FixedSample":
+        if self._has_plan:
+            return self
+        return replace(
+            self,
+            baseline=baseline if self.baseline is None else self.baseline,
+            target=target if self.target is None else self.target,
+        )
+
+    def check_task(self, task: Task) -> None:
+        if not self._has_plan:
+            raise ValueError(
+                "the fixed-sample test has no plan: expected either baseline and target, or visits_per_arm alone; an "
+                "experiment file takes them from a scenario's rates, where these are given and the best other rate is "
+                "not the control's"
+            )
 
     def planned_visits(self, num_arms: int) -> int:
         """Visits of all arms together after which the rule stops: K times the visits per arm, rounded up."""
         per_arm = self.visits_per_arm
         if per_arm is None:
-            assert self.baseline is not None
-            assert self.target is not None
+            if self.baseline is None or self.target is None:
+                raise ValueError("the fixed-sample test has no plan: expected baseline and target, or visits_per_arm")
             per_arm = sample_size(self.baseline, self.target, self.power, self.alpha, comparisons=num_arms - 1)
         return num_arms * ceil(per_arm)
 

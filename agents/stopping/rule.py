@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +36,13 @@ class StoppingRule(Part, ABC):
         Returns:
             declared (n,), -1 where the experiment goes on; claims (n,), True only where an arm is declared.
         """
+
+    def planned(self, baseline: float, target: float) -> "StoppingRule":
+        """The rule with what its plan lacks: the control's rate, and that of the variation to be found.
+
+        An experiment file asks for it, as agents do not know the rates.
+        """
+        return self
 
     def __or__(self, other: "StoppingRule") -> "AnyOf":
         return AnyOf((self, other))
@@ -71,6 +78,9 @@ class AnyOf(StoppingRule):
             declared = np.where(arm >= 0, arm, declared)
         return declared, _claimed(declared, decisions)
 
+    def planned(self, baseline: float, target: float) -> "StoppingRule":
+        return replace(self, rules=tuple(rule.planned(baseline, target) for rule in self.rules))
+
     @property
     def parameters(self) -> dict[str, Any]:
         return {"any": [rule.parameters for rule in self.rules]}
@@ -90,6 +100,9 @@ class AllOf(StoppingRule):
         stop = np.logical_and.reduce([arm >= 0 for arm, _ in decisions])
         declared = declare(stop, decisions[0][0])
         return declared, _claimed(declared, decisions)
+
+    def planned(self, baseline: float, target: float) -> "StoppingRule":
+        return replace(self, rules=tuple(rule.planned(baseline, target) for rule in self.rules))
 
     @property
     def parameters(self) -> dict[str, Any]:

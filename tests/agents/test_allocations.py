@@ -135,7 +135,7 @@ def test_regret_grows_at_the_rate_of_the_lower_bound():
         ("bayes-ucb", {"c": float("nan")}, "c is nan"),
         ("successive-elimination", {"delta": 0}, "delta is 0"),
         ("posterior-index", {"exponent": -1}, "exponent is -1"),
-        ("uniform-classical", {"baseline": 0.04}, "argument 'target' is missing"),
+        ("uniform-classical", {"baseline": 0.04, "target": 4}, "target is 4; expected a number between 0 and 1"),
         ("uniform-classical", {"baseline": 0.04, "target": 0.04}, "both 0.04"),
         ("thomson", {}, "did you mean 'thompson'"),
     ],

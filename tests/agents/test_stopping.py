@@ -158,6 +158,27 @@ def test_fixed_sample_ends_by_total_visits():
     assert decide(FixedSample(visits_per_arm=99.5), [1, 20], [100, 100]) == (1, True)
 
 
+@pytest.mark.parametrize("rule", [FixedSample(), FixedSample(baseline=0.04), FixedSample() | ValueRemaining()])
+def test_a_fixed_sample_without_a_plan_is_refused_before_anything_is_played(rule):
+    with pytest.raises(ValueError, match="the fixed-sample test has no plan: expected either baseline and target, or"):
+        Uniform(stopping=rule).reset(Task(2, 100), 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="no plan"):
+        UniformClassical().reset(Task(2, 100), 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="no plan"):
+        FixedSample().planned_visits(2)
+
+
+def test_a_plan_fills_in_what_is_missing_and_nothing_else():
+    assert FixedSample().planned(0.04, 0.05) == FixedSample(0.04, 0.05)
+    assert FixedSample(target=0.06, power=0.8).planned(0.04, 0.05) == FixedSample(0.04, 0.06, power=0.8)
+    assert FixedSample(visits_per_arm=9).planned(0.04, 0.05) == FixedSample(visits_per_arm=9)
+    rule = ValueRemaining() | FixedSample() & After(3)
+    assert rule.planned(0.04, 0.05) == ValueRemaining() | FixedSample(0.04, 0.05) & After(3)
+    assert UniformClassical(target=0.07).planned(0.04, 0.05) == {"baseline": 0.04}
+    assert Uniform(stopping="value-remaining").planned(0.04, 0.05) == {}
+    assert Uniform().planned(0.04, 0.05) == {}
+
+
 @pytest.mark.parametrize(
     ("conversions", "expected"),
     [
@@ -250,7 +271,7 @@ def test_rules_as_they_are_written(written, rule):
         ({"rule": "mixture-sprt", "variance": 1e-4, "relative_sd": 0.2}, "variance is 0.0001 and relative_sd is 0.2"),
         ({"rule": "mixture-sprt", "relative_sd": -1}, "relative_sd is -1; expected a positive number"),
         ({"rule": "glr", "threshold": "proven"}, "threshold is 'proven'; expected one of practical, proved"),
-        ("fixed-sample", "expected either baseline and target, or visits_per_arm alone"),
+        ({"rule": "fixed-sample", "target": 1.5}, "target is 1.5; expected a number between 0 and 1"),
         ({"rule": "fixed-sample", "baseline": 0.04, "visits_per_arm": 9}, "expected either baseline and target"),
         ({"rule": "fixed-sample", "baseline": 0.04, "target": 4}, "target is 4"),
         ({"rule": "fixed-sample", "visits_per_arm": 0}, "visits_per_arm is 0"),

@@ -22,6 +22,10 @@ sweep = { gamma = [0.5, 1.0] }   # one agent (or scenario) for each combination 
 
 [published.Thompson]             # printed beside our results: another source's figures, by agent's label
 days_saved = "175"
+rates = [0.04, 0.05]             # which they are for: shown only where a scenario has them
+
+A fixed test without a plan (`uniform-classical`, the rule `fixed-sample`, `[classical]`) has that of its scenario: the
+control's rate as the baseline, the best other as the target. Equal or drawn rates give none: then it must be written.
 """
 
 from bandit_env.experiment.config.experiment import Experiment, load, resolve

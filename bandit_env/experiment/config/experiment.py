@@ -13,8 +13,8 @@ from bandit_env.errors import ExperimentError
 from bandit_env.experiment.cell import CellPlan
 from bandit_env.experiment.config import keys, text
 from bandit_env.experiment.config.names import folders_of
-from bandit_env.experiment.config.players import check_task, plain, players, remarks
-from bandit_env.experiment.config.scenarios import scenarios
+from bandit_env.experiment.config.players import check_task, plain, players, remarks, with_plan
+from bandit_env.experiment.config.scenarios import published_for, scenarios
 from bandit_env.experiment.results import FORMAT
 from bandit_env.tables.history import with_priors
 
@@ -27,7 +27,8 @@ class Experiment:
         config: JSON-able; what `config.json` holds, and what a resumed run must share.
         cells: a plan per scenario and agent, scenario by scenario.
         about: what `cell.json` holds, for each cell.
-        remarks: what agents have to say about their scenarios, to be shown once before anything is played.
+        remarks: what is doubtful in the file, and what agents have to say about their scenarios; to be shown once
+            before anything is played.
     """
 
     config: dict[str, Any]
@@ -78,9 +79,11 @@ def resolve(table: dict[str, Any]) -> Experiment:
     _refuse_duplicates("agent", [label for label, *_ in agents])
     folders = folders_of([(scenario[0], player[0]) for scenario in worlds for player in agents])
     plans, about, modules = [], [], beside.found()
-    for name, scenario, classical in worlds:
+    for name, scenario, classical, _ in worlds:
         for label, player, described in agents:
             world = scenario.arguments()
+            where = f"agent {label!r} in scenario {name!r}"
+            player, described = with_plan(player, described, world.get("rates"), where)
             plans.append(CellPlan(name, label, world, scenario.task, player, file.seed, file.traces, modules))
             check_task(plans[-1])
             about.append(
@@ -93,6 +96,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
                     "classical": classical,
                 }
             )
+    published, doubts = published_for([scenario.arguments().get("rates") for _, scenario, *_ in worlds], file.published)
     config = {
         "format": FORMAT,
         "versions": _versions(),
@@ -100,13 +104,14 @@ def resolve(table: dict[str, Any]) -> Experiment:
         "replications": file.replications,
         "seed": file.seed,
         "traces": file.traces,
-        "published": plain(file.published),
+        "published": plain(published),
         "cells": [
             {key: entry[key] for key in ("scenario", "agent", "parameters", "classical")} | {"folder": folder}
             for folder, entry in zip(folders, about, strict=True)
         ],
     }
-    return Experiment(config, plans, about, list(remarks(plans)))
+    doubts = [doubt for *_, doubts_of_one in worlds for doubt in doubts_of_one] + doubts
+    return Experiment(config, plans, about, [*doubts, *remarks(plans)])
 
 
 def _refuse_duplicates(kind: str, names: Iterable[str]) -> None:

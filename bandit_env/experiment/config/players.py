@@ -1,7 +1,7 @@
 """The agents of an experiment file: built once, so that what is wrong with them is said before anything runs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bandit_env import plugins
@@ -33,6 +33,25 @@ def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, 
             check_name(f"{where}.label", label)
             agent = _build(name, settings, where)
             yield f"{label}{sweep_label}", (name, settings), {"name": name, **_parameters(agent, settings)}
+
+
+def with_plan(
+    player: Any, described: dict[str, Any], rates: Sequence[float] | None, where: str
+) -> tuple[Any, dict[str, Any]]:
+    """The same, with the plan of a fixed test that lacks one: the control's rate and the best other of the scenario.
+
+    Agents never see rates; those that need a plan have a method `planned`, which tells the arguments that they lack.
+    Where rates are drawn, or the best other is the control's, nothing is filled in.
+    """
+    if not isinstance(player, tuple) or rates is None or max(rates[1:]) == rates[0]:
+        return player, described
+    name, settings = player
+    planned = getattr(_build(name, settings, where), "planned", None)
+    lacking = planned(rates[0], max(rates[1:])) if callable(planned) else {}
+    if not lacking:
+        return player, described
+    settings = settings | lacking
+    return (name, settings), {"name": name, **_parameters(_build(name, settings, where), settings)}
 
 
 def _build(name: str, arguments: dict[str, Any], where: str) -> Any:

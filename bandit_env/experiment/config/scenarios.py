@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,9 +15,12 @@ from bandit_env.experiment.config.sweeps import expand
 from bandit_env.stats.power import sample_size
 from bandit_env.world.scenario import Scenario
 
+CLOSE = 0.01
+"""Relative difference up to which given visits and days of a classical test may be another rounding of the plan's."""
 
-def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, float] | None]]:
-    """Each scenario with its name, and the classical test that it is compared to."""
+
+def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, float] | None, list[str]]]:
+    """Each scenario with its name, the classical test that it is compared to, and what is doubtful about that."""
     known = [field.name for field in dataclasses.fields(Scenario)]
     tables = [file.scenario] if file.scenarios is None else file.scenarios
     for index, table in enumerate(tables):
@@ -34,7 +37,13 @@ def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, f
                 scenario = Scenario(**settings)
             except (TypeError, ValueError) as error:
                 raise ExperimentError(f"{where}: {error}") from error
-            yield f"{name}{label}", scenario, _classical(classical, scenario, where)
+            test = _classical(classical, scenario, where)
+            yield (
+                f"{name}{label}",
+                scenario,
+                test,
+                list(_doubts(classical, test, scenario, f"scenario {name + label!r}")),
+            )
 
 
 def _classical_table(own: dict[str, Any] | None, common: ClassicalTable | None, where: str) -> ClassicalTable | None:
@@ -50,19 +59,73 @@ def _classical_table(own: dict[str, Any] | None, common: ClassicalTable | None, 
 
 def _classical(table: ClassicalTable | None, scenario: Scenario, where: str) -> dict[str, float] | None:
     """The classical test's traffic and days; by default those that its power calculation gives."""
-    if table is None or scenario.rates is None:
+    if table is None:
         return None
     visits = table.visits
     if visits is None:
-        baseline = table.baseline if table.baseline is not None else scenario.rates[0]
-        target = table.target if table.target is not None else max(scenario.rates[1:])
-        comparisons = len(scenario.rates) - 1
         try:
-            size = sample_size(baseline, target, power=table.power, alpha=table.alpha, comparisons=comparisons)
+            visits = float(_planned_visits(table, scenario))
         except ValueError as error:
             raise ExperimentError(
                 f"{where}: no classical test can be worked out ({error}); give it `visits` or `baseline` and `target`"
             ) from error
-        visits = float(len(scenario.rates) * math.ceil(size))
     days = table.days if table.days is not None else float(math.ceil(visits / scenario.visits_per_day))
     return {"visits": visits, "days": days}
+
+
+def _planned_visits(table: ClassicalTable, scenario: Scenario) -> int:
+    """Visits of all arms by the power calculation; the plan's rates are by default the control's and the best other.
+
+    Raises:
+        ValueError: rates are drawn, or equal, and not given by the table.
+    """
+    baseline, target = table.baseline, table.target
+    if baseline is None or target is None:
+        if scenario.rates is None:
+            raise ValueError("rates are drawn")
+        baseline = scenario.rates[0] if baseline is None else baseline
+        target = max(scenario.rates[1:]) if target is None else target
+    comparisons = scenario.task.num_arms - 1
+    size = sample_size(baseline, target, power=table.power, alpha=table.alpha, comparisons=comparisons)
+    return scenario.task.num_arms * math.ceil(size)
+
+
+def _doubts(
+    table: ClassicalTable | None, test: dict[str, float] | None, scenario: Scenario, where: str
+) -> Iterator[str]:
+    """What makes visits and days that were written down look like those of another scenario."""
+    if table is None or test is None:
+        return
+    try:
+        planned = _planned_visits(table, scenario)
+    except ValueError:  # nothing to compare to
+        planned = None
+    if table.visits is not None and planned is not None and abs(table.visits / planned - 1) > CLOSE:
+        yield (
+            f"{where}: classical.visits is {table.visits:,.10g}, but its rates at power {table.power:g} take "
+            f"{planned:,}; left out, they are worked out"
+        )
+    days = test["visits"] / scenario.visits_per_day
+    if table.days is not None and abs(table.days - days) > max(CLOSE * days, 1):
+        yield (
+            f"{where}: classical.days is {table.days:,.10g}, but {test['visits']:,.10g} visits at "
+            f"{scenario.visits_per_day:,} a day take {math.ceil(days):,}; left out, they are worked out"
+        )
+
+
+def published_for(
+    rates: Sequence[Sequence[float] | None], published: dict[str, dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The published figures that are shown, and what is said of the others: those for rates that no scenario has.
+
+    A table of figures may say in `rates` which they are for.
+    """
+    known = [list(one) for one in rates if one is not None]
+    shown, doubts = {}, []
+    for label, figures in published.items():
+        own = figures.get("rates")
+        if own is None or own in known:
+            shown[label] = {key: value for key, value in figures.items() if key != "rates"}
+        else:
+            doubts.append(f"published.{label} is for rates {own}, which no scenario has: it is not shown")
+    return shown, doubts
