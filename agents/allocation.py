@@ -90,6 +90,10 @@ class Allocation(Agent, Part):
         rule = None if self._rule is None else self._rule.planned(baseline, target)
         return {} if rule is None or rule == self._rule else {"stopping": rule.parameters}
 
+    def least_weight(self, task: Task) -> float:
+        """The smallest weight with which an arm that is there may be served: what AIPW divides by."""
+        return self.floor
+
     def remarks(self, task: Task) -> list[str]:
         said = [remark for part in self.parts if part is not self for remark in part.remarks(task)]
         if self._memory is not None and self._rule is not None:

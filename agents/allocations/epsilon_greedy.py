@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from agents import _check
 from agents.allocation import Allocation, share_among_leaders
 from agents.evidence import Evidence
+from bandit_env.world.task import Task
 
 
 @dataclass(eq=False)
@@ -36,6 +37,11 @@ class EpsilonGreedy(Allocation):
         _check.share("epsilon", self.epsilon)
         if self.decay_after is not None:
             _check.positive("decay_after", self.decay_after)
+
+    def least_weight(self, task: Task) -> float:
+        """The floor, and epsilon / K of the rest."""
+        explores = 0.0 if self.decay_after is not None else self.epsilon / task.num_arms
+        return self.floor + (1 - task.num_arms * self.floor) * explores
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         """Epsilon / K for all, and the rest shared by the leaders, shape (n, K)."""

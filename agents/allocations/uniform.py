@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from agents.allocation import Allocation
 from agents.evidence import Evidence
 from agents.stopping import FixedSample
+from bandit_env.world.task import Task
 
 
 @dataclass(eq=False)
@@ -20,6 +21,10 @@ class Uniform(Allocation):
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         """1 / K, shape (n, K)."""
         return evidence.equal_weights
+
+    def least_weight(self, task: Task) -> float:
+        """1 / K."""
+        return 1 / task.num_arms
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bandit_env import beside, plugins
+from bandit_env.experiment.estimates.methods import NOTHING, Wanted
 from bandit_env.world.task import Task
 
 AGENTS = "bandit_env.agents"
@@ -21,6 +22,7 @@ class CellPlan:
         player: an agent's name and keyword arguments, or the agent itself (anything with `reset` and `act`).
         seed: of the whole run.
         traces: how many experiments are recorded update by update.
+        estimates: what it asks for besides.
         modules: those that lie beside the experiment file, of which the agent is made.
     """
 
@@ -32,6 +34,7 @@ class CellPlan:
     seed: int
     traces: int = 0
     modules: tuple[beside.Module, ...] = ()
+    estimates: Wanted = NOTHING
 
     @property
     def first_update(self) -> int:

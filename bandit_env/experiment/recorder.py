@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bandit_env.compilation import kept
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk, arm_columns
+from bandit_env.experiment.estimates.sums import Estimates
 from bandit_env.experiment.results import LISTED_ARMS, Trace
 from bandit_env.stats.posterior import potential_value_remaining
 
@@ -54,6 +55,7 @@ class Recorder:
         self._valued = int(np.count_nonzero((self.replication < valued) & kept))  # the first so many rows
         self._traced = np.flatnonzero((self.replication < plan.traces) & kept)
         self._steps: dict[int, list[tuple[Any, ...]]] = {int(row): [] for row in self._traced}
+        self._estimates = Estimates(plan, rates, prior) if plan.estimates else None
         self._rows: dict[str, NDArray[Any]] = {name: np.zeros(size, dtype) for name, dtype in ROWS.items()}
         self._counts = {name: np.zeros((size, num_arms), np.int64) for name in ("visits", "conversions")}
 
@@ -87,6 +89,8 @@ class Recorder:
             self._potential_value(running[~over], before, curves)
         if self._traced.size:
             self._trace(running[~over], before, actions)
+        if self._estimates is not None:
+            self._estimates.update(running[~over], before, after, actions, info)
         self._updates += 1
 
     def end(self, ended: NDArray[np.intp], after: Counts, info: dict[str, Any], claims: NDArray[np.bool_]) -> None:
@@ -98,6 +102,8 @@ class Recorder:
         self._rows["claimed_winner"][ended] = claims
         for name, counts in self._counts.items():
             counts[ended] = after[name][ended]
+        if self._estimates is not None:
+            self._estimates.end(ended, after)
 
     def chunks(self) -> list[Chunk]:
         """The results, a chunk each."""
@@ -107,6 +113,8 @@ class Recorder:
         for name, counts in self._counts.items():
             rows[name][:] = counts.sum(axis=1)
         rows |= arm_columns({"rate": self._rates, **self._counts})
+        if self._estimates is not None:
+            rows |= self._estimates.columns()
         return [self._one_chunk(index) for index in range(len(self._parts))]
 
     def _one_chunk(self, index: int) -> Chunk:

@@ -60,6 +60,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     classical: Mapping[str, Any] | None = None,
+    estimates: Sequence[str] = (),
     traces: int = 1,
     watcher: Watcher | None = None,
 ) -> Run:
@@ -76,6 +77,7 @@ def run(
         resume: go on with the run that the folder holds.
         overwrite: remove the run that the folder holds.
         classical: the table `[classical]` of an experiment file.
+        estimates: methods whose estimates, errors and intervals the rows are to have, as in an experiment file.
         traces: experiments per cell recorded update by update.
         watcher: told how the run is getting on.
 
@@ -102,6 +104,8 @@ def run(
     table["agents"] = list(_tables(agents))
     if classical is not None:
         table["classical"] = dict(classical)
+    if estimates:
+        table["estimates"] = list(estimates)
     experiment = experiment_file.resolve(table)
     for remark in experiment.remarks:
         warnings.warn(remark, stacklevel=2)

@@ -5,16 +5,17 @@ where its traffic followed its data or its stop did.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bandit_env.experiment.results import LISTED_ARMS, Cell
+from bandit_env.experiment.results import Cell
 
 LEVEL = 0.95
 MAX_ARMS = 10  # the most for which intervals of lifts are worked out: each is an integral
+
+BLOCK = 20_000  # experiments whose intervals are worked out at a time, for memory
 
 Floats = NDArray[np.float64]
 
@@ -28,24 +29,23 @@ def summarise_arms(cell: Cell) -> pd.DataFrame:
     interval under the agent's prior, `bandit_env.stats.estimates.rate_interval`, holds the true rate). Bias and
     coverage are NaN where rates change over time.
     """
+    counts = cell.columns(["declared_arm", "visits"])
+    total = counts["visits"].to_numpy()
+    visits, conversions, rates = _per_arm(cell)
     rows = []
-    declared = cell.columns(["declared_arm"])["declared_arm"]
-    total = cell.columns(["visits"])["visits"].to_numpy()
     for arm in range(cell.task.num_arms):
-        visits, conversions, rate = _arm(cell, arm)
-        served = visits > 0
-        found = conversions[served] / visits[served]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = (visits / total)[total > 0]
+        served = visits[:, arm] > 0
+        found = conversions[served, arm] / visits[served, arm]
+        covered = _covers(cell, visits[:, arm], conversions[:, arm], rates[:, arm])
         rows.append(
             {
                 "arm": arm,
                 "rate": math.nan if cell.rates is None else cell.rates[arm],
-                "traffic": _mean(share),
-                "picked": float((declared == arm).mean()),
+                "traffic": _mean(visits[total > 0, arm] / total[total > 0]),
+                "picked": float((counts["declared_arm"] == arm).mean()),
                 "estimate": _mean(found),
-                "bias": _mean(found - rate[served]) if cell.steady else math.nan,
-                "coverage": _mean(_covers(cell, visits, conversions, rate)) if cell.steady else math.nan,
+                "bias": _mean(found - rates[served, arm]) if cell.steady else math.nan,
+                "coverage": _mean(covered) if cell.steady else math.nan,
             }
         )
     return pd.DataFrame(rows)
@@ -62,41 +62,36 @@ def shipped_lift(cell: Cell) -> dict[str, float]:
         shipped; the last two also where rates change over time.
     """
     declared = cell.columns(["declared_arm"])["declared_arm"].to_numpy()
-    found, true = np.full(declared.size, math.nan), np.full(declared.size, math.nan)
-    arms = _arms(cell)
-    control = arms(0)
-    for arm in np.unique(declared[declared > 0]):
-        rows = declared == arm
-        visits, conversions, rate = (column[rows] for column in arms(int(arm)))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            base = control[1][rows] / np.maximum(control[0][rows], 1)
-            found[rows] = conversions / np.maximum(visits, 1) / base - 1
-            true[rows] = rate / control[2][rows] - 1
+    visits, conversions, rates = _per_arm(cell)
+    rows = np.flatnonzero(declared > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = conversions[rows] / np.maximum(visits[rows], 1)
+        found, true = (x[np.arange(rows.size), declared[rows]] / x[:, 0] - 1 for x in (observed, rates[rows]))
     told = found[~np.isnan(found)]
     finite = np.isfinite(told)
     return {
         "lift_median": float(np.median(told)) if told.size else math.nan,
         "lift_mean": _mean(told[finite]),
         "lift_infinite": int(np.count_nonzero(~finite)),
-        "lift_true": _mean(true[declared > 0]) if cell.steady else math.nan,
-        "lift_coverage": _lift_coverage(cell),
+        "lift_true": _mean(true) if cell.steady else math.nan,
+        "lift_coverage": _lift_coverage(cell, visits, conversions, rates),
     }
 
 
-def _lift_coverage(cell: Cell) -> float:
+def _lift_coverage(cell: Cell, visits: Floats, conversions: Floats, rates: Floats) -> float:
     """The share of equal-tailed intervals that hold the true lift: the posterior has it within its middle 95 %."""
-    try:
-        from bandit_env.stats.estimates import Lift  # type: ignore[attr-defined,unused-ignore]
-    except ImportError:
-        return math.nan
+    from bandit_env.stats.estimates import Lift
+
     if not cell.steady or cell.task.num_arms > MAX_ARMS:
         return math.nan
-    visits, conversions, rates = (
-        np.stack(columns, axis=-1) for columns in zip(*(_arm(cell, k) for k in range(cell.task.num_arms)))
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        below = Lift(conversions, visits, prior=cell.prior).cdf(rates / rates[:, :1] - 1)[:, 1:]
-    return float(_inside(below).mean())
+    held = 0
+    for start in range(0, len(visits), BLOCK):
+        block = slice(start, start + BLOCK)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            true = rates[block] / rates[block, :1] - 1
+        below = Lift(conversions[block], visits[block], prior=cell.prior).cdf(true)
+        held += int(_inside(below[:, 1:]).sum())
+    return held / (len(visits) * (cell.task.num_arms - 1))
 
 
 def _covers(cell: Cell, visits: Floats, conversions: Floats, rate: Floats) -> NDArray[np.bool_]:
@@ -112,19 +107,10 @@ def _inside(below: Floats) -> NDArray[np.bool_]:
     return np.asarray((below >= tail) & (below <= 1 - tail))
 
 
-def _arm(cell: Cell, arm: int) -> tuple[Floats, Floats, Floats]:
-    """An arm's visits, conversions and true rate in each experiment."""
-    rows = cell.columns([f"{what}_{arm}" for what in ("visits", "conversions", "rate")])
-    visits, conversions, rate = (rows[name].to_numpy(np.float64) for name in rows.columns)
-    return visits, conversions, rate
-
-
-def _arms(cell: Cell) -> Callable[[int], tuple[Floats, Floats, Floats]]:
-    """`_arm` of any arm; lists of all arms' counts are read once."""
-    if cell.task.num_arms <= LISTED_ARMS:
-        return lambda arm: _arm(cell, arm)
-    visits, conversions, rates = (cell.per_arm(what) for what in ("visits", "conversions", "rate"))
-    return lambda arm: (visits[:, arm], conversions[:, arm], rates[:, arm])
+def _per_arm(cell: Cell) -> tuple[Floats, Floats, Floats]:
+    """Visits, conversions and true rates, each of shape (n, K)."""
+    visits, conversions, rates = (cell.per_arm(name).astype(np.float64) for name in ("visits", "conversions", "rate"))
+    return visits, conversions, rates
 
 
 def _mean(values: NDArray[np.generic]) -> float:

@@ -3,12 +3,9 @@
 import contextlib
 import logging
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 
 import odd_agents
@@ -82,72 +79,15 @@ def test_workers_that_always_die_end_in_one_error(local_cluster, tmp_path):
         execute(experiment(agents, WORLDS[:1], 2000), engine=engine)
 
 
-@pytest.fixture
-def listening():
-    """A port where somebody listens and says nothing, or says what a web server says."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server
-
-
-def answer_once(server):
-    connection, _ = server.accept()
-    with connection:
-        connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n" + bytes(100))
-
-
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1:9", "nonsense", "nonsense://x", "tcp://x y:1", ""])
-def test_no_scheduler_there(monkeypatch, address):
+def test_no_scheduler_there(monkeypatch):
     monkeypatch.setattr("bandit_env.engines.dask.TIMEOUT", 1)
-    with pytest.raises(ExperimentError, match=f"--dask {address}: no Dask scheduler there"), cluster(address):
+    with (
+        pytest.raises(ExperimentError, match=r"--dask tcp://127\.0\.0\.1:9: no Dask scheduler there"),
+        cluster("tcp://127.0.0.1:9"),
+    ):
         pass
-
-
-@pytest.mark.parametrize("talks", [False, True])
-def test_somebody_else_there(monkeypatch, listening, talks):
-    monkeypatch.setattr("bandit_env.engines.dask.TIMEOUT", 1)
-    if talks:
-        threading.Thread(target=answer_once, args=(listening,), daemon=True).start()
-    begin = time.monotonic()
-    address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
-    with pytest.raises(ExperimentError, match=f"--dask {address}: no Dask scheduler there"), cluster(address):
+    with pytest.raises(ExperimentError, match="--dask nonsense://x: no Dask scheduler there"), cluster("nonsense://x"):
         pass
-    assert time.monotonic() - begin < 5 * busy_machine()
-
-
-def test_a_worker_is_no_scheduler(local_cluster):
-    address = next(iter(local_cluster.scheduler.workers))
-    with pytest.raises(ExperimentError, match="no Dask scheduler there, but a Worker"), cluster(address):
-        pass
-
-
-def test_from_the_command_line(tmp_path, listening):
-    """One sentence within ten seconds, none from a destructor; Ctrl-C while connecting."""
-    address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
-    process = start_cli(tmp_path, "--dask", address)
-    _, complaint = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert complaint == f"bandit-env: --dask {address}: no Dask scheduler there (no answer in 5 s)\n"
-    process = start_cli(tmp_path, "--dask", address)
-    listening.accept()[0].close()  # of the first
-    wait_until(lambda: select.select([listening], [], [], 0)[0])
-    process.send_signal(signal.SIGINT)
-    begin = time.monotonic()
-    _, complaint = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert complaint.startswith("bandit-env: interrupted; what was finished is in out. To go on:\n")
-    assert "Traceback" not in complaint
-    assert time.monotonic() - begin < 2 * busy_machine()
-
-
-class Own(odd_agents.Even):
-    """Of a module that the cluster's workers do not have."""
-
-
-def test_an_agent_of_a_module_that_workers_lack(local_cluster):
-    with cluster(local_cluster.scheduler_address) as engine:
-        there = execute(experiment({"x": {"object": Own()}}, WORLDS[:1]), engine=engine)
-    here = run(WORLDS[:1], {"x": "odd_agents:Even"}, REPLICATIONS, seed=3, executor=1)
-    assert there.cells[0].episodes.equals(here.cells[0].episodes)
 
 
 def test_a_cluster_without_workers():

@@ -13,7 +13,7 @@ from bandit_env.errors import ExperimentError
 from bandit_env.experiment.cell import CellPlan
 from bandit_env.experiment.config import keys, text
 from bandit_env.experiment.config.names import folders_of
-from bandit_env.experiment.config.players import check_task, plain, players, remarks, with_plan
+from bandit_env.experiment.config.players import check_task, check_weights, plain, players, remarks, with_plan
 from bandit_env.experiment.config.scenarios import published_for, scenarios
 from bandit_env.experiment.results import FORMAT
 from bandit_env.tables.history import with_priors
@@ -79,18 +79,20 @@ def resolve(table: dict[str, Any]) -> Experiment:
     _refuse_duplicates("agent", [label for label, *_ in agents])
     folders = folders_of([(scenario[0], player[0]) for scenario in worlds for player in agents])
     plans, about, modules = [], [], beside.found()
-    for name, scenario, classical, _ in worlds:
+    for name, scenario, classical, wanted, _ in worlds:
         for label, player, described in agents:
             world = scenario.arguments()
             where = f"agent {label!r} in scenario {name!r}"
             player, described = with_plan(player, described, world.get("rates"), where)
-            plans.append(CellPlan(name, label, world, scenario.task, player, file.seed, file.traces, modules))
+            seeded = file.seed, file.traces
+            plans.append(CellPlan(name, label, world, scenario.task, player, *seeded, modules, wanted))
             check_task(plans[-1])
+            check_weights(plans[-1])
             about.append(
                 {
                     "scenario": name,
                     "agent": label,
-                    "parameters": {"scenario": world, "agent": described},
+                    "parameters": {"scenario": world, "agent": described} | wanted.parameters,
                     "task": dataclasses.asdict(scenario.task),
                     "rates": world.get("rates"),
                     "classical": classical,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bandit_env import plugins
 from bandit_env.errors import ExperimentError
 from bandit_env.experiment.config.names import check_name
+from bandit_env.experiment.estimates.methods import LEAST_WEIGHT
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
@@ -36,6 +37,8 @@ class ExperimentFile(BaseModel):
     agents: Annotated[list[dict[str, Any]], Field(min_length=1)]
     classical: ClassicalTable | None = None
     published: dict[str, dict[str, Any]] = {}
+    estimates: list[str] = []
+    least_weight: Annotated[float, Field(ge=0, lt=1)] = LEAST_WEIGHT
 
 
 def validate(table: dict[str, Any]) -> ExperimentFile:

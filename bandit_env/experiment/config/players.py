@@ -9,6 +9,7 @@ from bandit_env.errors import ExperimentError
 from bandit_env.experiment.cell import AGENTS, CellPlan
 from bandit_env.experiment.config.names import check_name
 from bandit_env.experiment.config.sweeps import expand
+from bandit_env.experiment.estimates.methods import E_PROCESS
 
 
 def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -77,6 +78,22 @@ def check_task(plan: CellPlan) -> None:
         raise ExperimentError(f"agent {plan.agent!r} in scenario {plan.scenario!r}: {error}") from error
 
 
+def check_weights(plan: CellPlan) -> None:
+    """Refuse inverse weighting where an agent may serve an arm with too small a weight, before anything is played."""
+    if not plan.estimates.weighs:
+        return
+    agent = plan.build_agent()
+    promise = getattr(agent, "least_weight", None)
+    found = float(promise(plan.task)) if callable(promise) else 0.0
+    least = plan.estimates.least_weight
+    if found < least - 1e-12:
+        raise ExperimentError(
+            f"agent {plan.agent!r} in scenario {plan.scenario!r}: aipw divides by the weights served, of which the "
+            f"smallest may be {found:g}; expected at least {least:g}: give the agent `floor = {max(least, 0.01):g}`, "
+            "or `least_weight = 0` to estimate all the same"
+        )
+
+
 def remarks(plans: list[CellPlan]) -> Iterator[str]:
     """What agents with a method `remarks` say about their tasks, each once for an agent."""
     said: set[tuple[str, str]] = set()
@@ -86,6 +103,12 @@ def remarks(plans: list[CellPlan]) -> Iterator[str]:
             if (plan.agent, remark) not in said:
                 said.add((plan.agent, remark))
                 yield f"agent {plan.agent!r} in scenario {plan.scenario!r}: {remark}"
+    late = {plan.scenario for plan in plans if E_PROCESS in plan.estimates.methods and plan.world.get("delay")}
+    for scenario in dict.fromkeys(plan.scenario for plan in plans if plan.scenario in late):
+        yield (
+            f"estimates in scenario {scenario!r}: the e-process wants conversions on the day of their visit; "
+            "with a delay its level does not hold"
+        )
 
 
 def _parameters(agent: Any, given: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bandit_env.errors import ExperimentError
 from bandit_env.experiment.config.keys import ClassicalTable, ExperimentFile, first
 from bandit_env.experiment.config.names import check_name
 from bandit_env.experiment.config.sweeps import expand
+from bandit_env.experiment.estimates.methods import Wanted, check_methods
 from bandit_env.stats.power import sample_size
 from bandit_env.world.scenario import Scenario
 
@@ -19,8 +20,8 @@ CLOSE = 0.01
 """Relative difference up to which given visits and days of a classical test may be another rounding of the plan's."""
 
 
-def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, float] | None, list[str]]]:
-    """Each scenario with its name, the classical test that it is compared to, and what is doubtful about that."""
+def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, float] | None, Wanted, list[str]]]:
+    """Each scenario: its name, the classical test it is compared to, estimates asked for, and what is doubtful."""
     known = [field.name for field in dataclasses.fields(Scenario)]
     tables = [file.scenario] if file.scenarios is None else file.scenarios
     for index, table in enumerate(tables):
@@ -29,9 +30,10 @@ def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, f
             name = settings.pop("name", file.name)
             check_name(f"{where}.name", name)
             classical = _classical_table(settings.pop("classical", None), file.classical, where)
+            wanted = _wanted(settings, file, where)
             for key in settings:
                 if key not in known:
-                    more = ["name", "classical", "sweep"]
+                    more = ["name", "classical", "sweep", "estimates", "least_weight"]
                     raise ExperimentError(f"{where}.{key}: unknown key{plugins.suggest(key, known + more)}")
             try:
                 scenario = Scenario(**settings)
@@ -42,8 +44,24 @@ def scenarios(file: ExperimentFile) -> Iterator[tuple[str, Scenario, dict[str, f
                 f"{name}{label}",
                 scenario,
                 test,
+                wanted,
                 list(_doubts(classical, test, scenario, f"scenario {name + label!r}")),
             )
+
+
+def _wanted(settings: dict[str, Any], file: ExperimentFile, where: str) -> Wanted:
+    """The estimates of a scenario, its own or the file's."""
+    place = f"{where}.estimates" if "estimates" in settings else "estimates"
+    methods, least = settings.pop("estimates", file.estimates), settings.pop("least_weight", file.least_weight)
+    if not isinstance(methods, list):
+        raise ExperimentError(f"{place}: found {methods!r}; expected a list of methods")
+    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least < 1:
+        raise ExperimentError(f"{where}.least_weight: found {least!r}; expected a number from 0 to 1, 1 excluded")
+    try:
+        check_methods(place, methods)
+    except ValueError as error:
+        raise ExperimentError(str(error)) from error
+    return Wanted(tuple(methods), float(least))
 
 
 def _classical_table(own: dict[str, Any] | None, common: ClassicalTable | None, where: str) -> ClassicalTable | None:

@@ -18,7 +18,7 @@ feed the same classes.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,6 +84,16 @@ class Sums(Protocol):
             available: which arms are there, shape (m, K); None means all.
         """
 
+    def add(
+        self,
+        weights: Floats,
+        new_visits: Floats,
+        new_conversions: Floats,
+        rows: Rows = ALL,
+        available: Bools | None = None,
+    ) -> None:
+        """The same for a recorder that knows its weights to be sound: nothing is checked."""
+
     def difference(self, rows: Rows = ALL) -> Estimate:
         """Each arm's rate less the control's, shape (m, K); the control's own is 0."""
 
@@ -137,32 +147,29 @@ class AIPW:
         available: Bools | None = None,
     ) -> None:
         """As `Sums.update`."""
-        w, n, c = weights, new_visits, new_conversions
-        check_weights(w, n, self.least_weight, available)
-        mean = self.conversions[rows] / np.maximum(self.visits[rows], 1)
-        traffic = n.sum(axis=-1, keepdims=True)
-        inverse = np.divide(1, w, out=np.zeros_like(w), where=w > 0)  # no visit where w is 0: there G = m
-        h = np.sqrt(w) if self.weighting == "sqrt" else np.ones_like(w)
-        if available is not None:
-            h = np.where(available, h, 0.0)
-        hit, missed = mean + (1 - mean) * inverse, mean - mean * inverse  # G of a conversion, and of a visit without
-        own = c * hit + (n - c) * missed  # sum of G over the arm's own visits
-        g = own + (traffic - n) * mean
-        g2 = c * hit**2 + (n - c) * missed**2 + (traffic - n) * mean**2
-        k = slice(self.control, self.control + 1)
-        cross = own * mean[:, k] + own[:, k] * mean + (traffic - n - n[:, k]) * mean * mean[:, k]
-        hh = h * h[:, k]
-        self.h[rows] += h * traffic
-        self.hg[rows] += h * g
-        self.h2[rows] += h**2 * traffic
-        self.h2g[rows] += h**2 * g
-        self.h2g2[rows] += h**2 * g2
-        self.both[rows] += hh * traffic
-        self.both_own[rows] += hh * g
-        self.both_control[rows] += hh * g[:, k]
-        self.both_g[rows] += hh * cross
-        self.visits[rows] += n
-        self.conversions[rows] += c
+        check_weights(weights, new_visits, self.least_weight, available)
+        self.add(weights, new_visits, new_conversions, rows, available)
+
+    def add(
+        self,
+        weights: Floats,
+        new_visits: Floats,
+        new_conversions: Floats,
+        rows: Rows = ALL,
+        available: Bools | None = None,
+    ) -> None:
+        """As `Sums.update`, of weights that are known to be sound."""
+        from bandit_env.stats.estimates import kernels
+
+        kernels.add_aipw(
+            *_whole(weights, new_visits, new_conversions),
+            _indices(rows, len(self.h)),
+            np.ones(np.shape(weights), np.bool_) if available is None else available,
+            self.weighting == "sqrt",
+            self.control,
+            *(self.visits, self.conversions, self.h, self.hg, self.h2, self.h2g, self.h2g2),
+            *(self.both, self.both_own, self.both_control, self.both_g),
+        )
 
     def rates(self, rows: Rows = ALL) -> Estimate:
         """Each arm's rate, shape (m, K)."""
@@ -194,22 +201,28 @@ class AIPW:
 class _Tables:
     """Sums over the updates' two-by-two tables of each arm and the control."""
 
+    by_update: ClassVar[bool]
+
     def __init__(self, num_experiments: int, num_arms: int, control: int = 0) -> None:
         self.control = check_control(control, num_arms)
         shape = num_experiments, num_arms
         self.first, self.second, self.third = np.zeros(shape), np.zeros(shape), np.zeros(shape)
 
-    def _tables(self, visits: Floats, conversions: Floats) -> tuple[Floats, Floats, Floats]:
-        """Conversions above what equal rates let expect, their hypergeometric variance, and n_0 n_k / N."""
-        k = slice(self.control, self.control + 1)
-        n0, c0 = visits[:, k], conversions[:, k]
-        total, converted = visits + n0, conversions + c0
-        served = (visits > 0) & (n0 > 0)
-        served[:, self.control] = False
-        n = np.where(served, total, 2)  # no division by 0
-        size = np.where(served, visits * n0 / n, 0)
-        excess = np.where(served, conversions - converted * visits / n, 0)
-        return excess, size * converted * (total - converted) / (n * (n - 1)), size
+    def update(
+        self,
+        weights: Floats,
+        new_visits: Floats,
+        new_conversions: Floats,
+        rows: Rows = ALL,
+        available: Bools | None = None,
+    ) -> None:
+        """As `Sums.update`; weights do not enter."""
+        from bandit_env.stats.estimates import kernels
+
+        counts, index = _whole(new_visits, new_conversions), _indices(rows, len(self.first))
+        kernels.add_tables(*counts, index, self.control, self.by_update, self.first, self.second, self.third)
+
+    add = update
 
 
 class BatchedOLS(_Tables):
@@ -228,21 +241,7 @@ class BatchedOLS(_Tables):
         ValueError: no such control.
     """
 
-    def update(
-        self,
-        weights: Floats,
-        new_visits: Floats,
-        new_conversions: Floats,
-        rows: Rows = ALL,
-        available: Bools | None = None,
-    ) -> None:
-        """As `Sums.update`; weights do not enter."""
-        excess, variance, size = self._tables(new_visits, new_conversions)
-        tells = variance > 0
-        scale = np.divide(1, np.sqrt(variance), out=np.zeros_like(variance), where=tells)
-        self.first[rows] += excess * scale
-        self.second[rows] += size * scale
-        self.third[rows] += tells
+    by_update = True
 
     def difference(self, rows: Rows = ALL) -> Estimate:
         """Each arm's rate less the control's, shape (m, K); the control's own is 0."""
@@ -268,19 +267,7 @@ class Stratified(_Tables):
         ValueError: no such control.
     """
 
-    def update(
-        self,
-        weights: Floats,
-        new_visits: Floats,
-        new_conversions: Floats,
-        rows: Rows = ALL,
-        available: Bools | None = None,
-    ) -> None:
-        """As `Sums.update`; weights do not enter."""
-        excess, variance, size = self._tables(new_visits, new_conversions)
-        self.first[rows] += excess
-        self.second[rows] += variance
-        self.third[rows] += size
+    by_update = False
 
     def difference(self, rows: Rows = ALL) -> Estimate:
         """Each arm's rate less the control's, shape (m, K); the control's own is 0."""
@@ -289,6 +276,15 @@ class Stratified(_Tables):
             error = np.sqrt(self.second[rows]) / self.third[rows]
         value[:, self.control] = error[:, self.control] = 0.0
         return Estimate(value, error)
+
+
+def _whole(*arrays: Floats) -> tuple[Floats, ...]:
+    return tuple(np.ascontiguousarray(array, np.float64) for array in arrays)
+
+
+def _indices(rows: Rows, size: int) -> NDArray[np.int64]:
+    """Rows as indices of the first axis."""
+    return np.arange(size, dtype=np.int64)[rows]
 
 
 def _aipw(n: int, k: int, control: int, least_weight: float) -> Sums:
