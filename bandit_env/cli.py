@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import bandit_env
-from bandit_env.commands import agents, analyse, interrupt, plan, report, run, words
+from bandit_env.commands import agents, analyse, interrupt, plan, replay, report, run, words
 from bandit_env.commands.words import complain
 from bandit_env.errors import ExperimentError, StorageError, WorkerError
 
-COMMANDS = {"run": run, "report": report, "plan": plan, "analyse": analyse, "agents": agents}
+COMMANDS = {"run": run, "report": report, "plan": plan, "analyse": analyse, "replay": replay, "agents": agents}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

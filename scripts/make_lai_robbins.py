@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.special import rel_entr
 
 from bandit_env.experiment import run
+from bandit_env.stats.lower_bounds import lai_robbins
 from bandit_env.views import canvas, figures, series
 
 ROOT = Path(__file__).parents[1]
@@ -22,14 +22,6 @@ RATES = (0.9, 0.8)
 AGENTS = {"UCB1": "ucb1", "Bayes-UCB": "bayes-ucb", "KL-UCB": "kl-ucb", "Thompson": "thompson"}
 SEED = 1985
 START = 20  # visits; before, nothing is known
-
-
-def constant(rates: tuple[float, ...]) -> float:
-    """C of the lower bound."""
-    best = max(rates)
-    return sum(
-        (best - rate) / float(rel_entr(rate, best) + rel_entr(1 - rate, 1 - best)) for rate in rates if rate < best
-    )
 
 
 def main() -> None:
@@ -47,7 +39,7 @@ def main() -> None:
     buffer = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     options.out.write_bytes(buffer.getvalue())
-    print(f"{options.out}: {len(buffer.getvalue()) / 1024:.0f} kB; C = {constant(RATES):.4f}")
+    print(f"{options.out}: {len(buffer.getvalue()) / 1024:.0f} kB; C = {lai_robbins(RATES):.4f}")
     for cell in played.cells:
         mean = (cell.curves["cumulative_sum"] / cell.curves["n"]).to_numpy()
         slope = (mean[-1] - mean[len(mean) // 10 - 1]) / np.log(10)
@@ -60,7 +52,7 @@ def draw(cells: list, visits: int):
         f"Regret of four policies against the lower bound, rates {RATES[0]:g} and {RATES[1]:g}",
         "One visit at a time. In the long run no policy's curve can rise less steeply than the dashed lines.",
         f"{cells[0].replications} replications, seed {SEED}; bands: 95 % intervals of the mean. "
-        f"Dashed: slope C = {constant(RATES):.2f} per unit of log(visits), Lai and Robbins (1985).",
+        f"Dashed: slope C = {lai_robbins(RATES):.2f} per unit of log(visits), Lai and Robbins (1985).",
         height=3.2,
         right=1.0,
     )
@@ -75,7 +67,7 @@ def draw(cells: list, visits: int):
         ends.append((band.mean[-1], cell.agent, ink))
     top = max(end[0] for end in ends)
     for height in np.arange(-40, 80, 10):
-        line = height + constant(RATES) * np.log(np.array([START, visits]) / START)
+        line = height + lai_robbins(RATES) * np.log(np.array([START, visits]) / START)
         axes.plot([START, visits], line, color=canvas.FAINT, ls=(0, (4, 3)), lw=0.9, zorder=0)
     axes.set(xscale="log", xlim=(START, visits), ylim=(0, 1.05 * top))
     axes.set(xlabel="visits (logarithmic)", ylabel="regret, conversions")

@@ -33,6 +33,7 @@ FLOORS = {  # what each may import besides itself and the ground
         "bandit_env.engines",
         "bandit_env.experiment",
         "bandit_env.views",
+        "agents",  # replays of published formulas that stand there
     ),
     "bandit_env/commands": (
         "bandit_env.tables",

@@ -5,7 +5,7 @@ density is carried forward by a normal kernel: Armitage, McPherson and Rowe (196
 the interval that has not stopped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import ceil, e, inf, log, sqrt
 
@@ -49,6 +49,29 @@ def crossing_probability(bounds: list[float], times: tuple[float, ...]) -> float
     """Probability that |z| exceeds its bound at some look, under no difference."""
     walk = _Walk()
     return float(sum(walk.look(time, bound) for time, bound in zip(times, bounds, strict=True)))
+
+
+def crossings(bounds: Sequence[float], times: Sequence[float], drift: float = 0.0) -> Floats:
+    """Probabilities to stop at each look below -bound and above bound, shape (looks, 2), where S(t) has a drift.
+
+    The drift of a test with one look and power 1 - beta is z_{1 - alpha/2} + z_{1 - beta}; with r times the
+    information it is sqrt(r) times that. Given S(s), the drift only shifts S(t); what has gone on to s is
+    weighted by exp(drift S(s) - drift^2 s / 2), the likelihood ratio of the drift.
+
+    >>> pocock = boundaries("pocock", (0.25, 0.5, 0.75, 1.0), 0.05)
+    >>> float(crossings(pocock, (0.25, 0.5, 0.75, 1.0)).sum().round(6))
+    0.05
+    """
+    from scipy.special import ndtr
+
+    walk, found = _Walk(), []
+    for time, bound in zip(times, bounds, strict=True):
+        step, edge = time - walk.time, bound * sqrt(time)
+        mass = walk.mass * np.exp(drift * walk.nodes - drift**2 * walk.time / 2)
+        middle = walk.nodes + drift * step
+        found.append([mass @ ndtr((side * middle - edge) / sqrt(step)) for side in (-1, 1)])
+        walk.look(time, bound)
+    return np.array(found)
 
 
 def _spend(spent: Callable[[float, float], float], times: tuple[float, ...], alpha: float) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bandit_env.commands import interrupt, shipped
+from bandit_env.commands import interrupt
 from bandit_env.commands.common import add_engine, complain, console, engine
 from bandit_env.errors import ExperimentError, WorkerError
 
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Play, show and write down."""
     from bandit_env.experiment import config, size
+    from bandit_env.experiment.config import shipped
     from bandit_env.experiment.sweep import execute
     from bandit_env.views import report
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bandit_env import cli
-from bandit_env.commands import shipped
 from bandit_env.experiment import results
+from bandit_env.experiment.config import shipped
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -14,8 +14,11 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def test_the_list_has_a_line_for_each_with_its_first_sentence(capsys):
     assert cli.main(["run", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(path.stem for path in CONFIGS.glob("*.toml"))
-    assert lines[0] == "aa_test            Two pages that convert equally."
+    assert [line.split()[0] for line in lines] == sorted(
+        path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.toml")
+    )
+    assert lines[0].split(maxsplit=1) == ["aa_test", "Two pages that convert equally."]
+    assert {"ab_test", "replay/rl2"} <= {line.split()[0] for line in lines}
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
 
 

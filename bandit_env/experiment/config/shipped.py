@@ -19,8 +19,10 @@ def folder() -> Path:
 
 
 def experiments() -> dict[str, Path]:
-    """The files by name, sorted."""
-    return {path.stem: path for path in sorted(folder().glob(f"*{SUFFIX}"))}
+    """The files by name, sorted; those of a folder within it are called folder/name."""
+    home = folder()
+    found = {path.relative_to(home).with_suffix("").as_posix(): path for path in home.rglob(f"*{SUFFIX}")}
+    return dict(sorted(found.items()))
 
 
 def find(wanted: Path) -> Path:
@@ -34,11 +36,11 @@ def find(wanted: Path) -> Path:
         is_file, is_there = wanted.is_file(), wanted.exists()
     except OSError:  # a name that no file can have: who opens it will say so
         return wanted
-    if is_file or wanted.name != name or wanted.suffix == SUFFIX:
+    if is_file:
         return wanted
     if name in known:
         return known[name]
-    if is_there:
+    if is_there or wanted.name != name or wanted.suffix == SUFFIX:
         return wanted
     raise ExperimentError(f"{name}: no such file, and no experiment of that name{plugins.suggest(name, known)}")
 

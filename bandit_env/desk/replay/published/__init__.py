@@ -1,0 +1,1 @@
+"""Published tables, a file per field; each has ENTRIES."""

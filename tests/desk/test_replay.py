@@ -1,0 +1,138 @@
+"""Published tables replayed: what the verdicts mean, and that the tables agree."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bandit_env import cli
+from bandit_env.desk import replay as replays
+from bandit_env.desk.replay.entry import AGREES, DISAGREES, KNOWN, Entry, Figure, Outcome, mean
+from bandit_env.errors import ExperimentError
+
+EXACT = [
+    "scott-2013-sample-sizes",
+    "r-power-prop-test",
+    "evan-miller-calculator",
+    "armitage-mcpherson-rowe",
+    "pocock-constants",
+    "obrien-fleming-constants",
+    "jennison-turnbull-inflation",
+    "sas-seqdesign",
+    "miller-2010",
+    "beta-probability-best",
+    "stucchio-expected-loss",
+    "bda-rats",
+    "howard-confidence-sequence",
+    "johari-mixture-sprt",
+    "lai-robbins-constants",
+    "garivier-kaufmann-proportions",
+    "gittins-index",
+    "bayes-optimal",
+]
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [
+        (Figure("", 1.23, 1.2349, unit=0.01), AGREES),
+        (Figure("", 1.23, 1.2351, unit=0.01), DISAGREES),
+        (Figure("", 11_165, 11_165.99, unit=1, truncated=True), AGREES),
+        (Figure("", 10, 14.9, printed_error=1, error=0.75), AGREES),  # 4 x 1.25
+        (Figure("", 10, 15.1, printed_error=1, error=0.75), DISAGREES),
+        (Figure("", 10, 15.1, printed_error=1, error=0.75, known="why"), KNOWN),
+        (Figure("", 10, 14.9, printed_error=1, error=0.75, known="why"), AGREES),
+        (Figure("", 10, math.nan, known="why"), DISAGREES),
+    ],
+)
+def test_what_a_figure_comes_to(figure, verdict):
+    assert figure.verdict == verdict
+
+
+def test_a_mean_has_both_standard_errors():
+    values = np.array([1.0, 3.0, 5.0, 7.0])  # standard deviation sqrt(20 / 3)
+    figure = mean("", 4, values, runs=10)
+    assert figure.ours == 4
+    assert figure.error == pytest.approx(math.sqrt(20 / 3 / 4))
+    assert figure.printed_error == pytest.approx(math.sqrt(20 / 3 / 10))
+
+
+def entry(name, *figures, fails=False):
+    def play(stage):
+        if fails:
+            raise ExperimentError("the dog ate it")
+        return figures
+
+    return Entry(name, "nobody", "none", play)
+
+
+GOOD, BAD, EXPECTED = Figure("g", 1, 1), Figure("b", 1, 2), Figure("e", 1, 2, known="a slip")
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict"), [([GOOD], AGREES), ([GOOD, EXPECTED], KNOWN), ([EXPECTED, BAD], DISAGREES), ([], DISAGREES)]
+)
+def test_an_entry_is_as_good_as_its_worst_figure(figures, verdict):
+    assert Outcome(entry("x"), figures, 0.0).verdict == verdict
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    entries = [entry("fails", fails=True), entry("fine", GOOD), entry("expected", GOOD, EXPECTED), entry("wrong", BAD)]
+    monkeypatch.setattr(replays, "available", lambda: {one.name: one for one in entries})
+
+
+def test_one_that_fails_does_not_take_the_others_with_it(planted, capsys, tmp_path):
+    assert cli.main(["replay", "fails", "fine", "--json", str(tmp_path / "x.json")]) == 1
+    told = capsys.readouterr()
+    assert "the dog ate it" in told.out
+    assert "unexpected: fails" in told.err
+    first, second = json.loads((tmp_path / "x.json").read_text())
+    assert (first["verdict"], second["verdict"]) == (DISAGREES, AGREES)
+    assert second["figures"][0] == {
+        "what": "g", "printed": 1, "printed_error": 0.0, "ours": 1, "error": 0.0, "known": "", "verdict": AGREES
+    }  # fmt: skip
+
+
+def test_exit_status(planted, capsys):
+    assert cli.main(["replay", "fine", "expected"]) == 0
+    assert "1 agrees, 1 disagrees as known." in capsys.readouterr().out
+    assert cli.main(["replay"]) == 1
+    assert "unexpected: fails, wrong" in capsys.readouterr().err
+
+
+def test_an_unknown_name_suggests_the_nearest(capsys):
+    assert cli.main(["replay", "scott-2013-abc"]) == 2
+    assert "no replay is called 'scott-2013-abc'; did you mean 'scott-2013-ab'?" in capsys.readouterr().err
+
+
+def test_the_list_has_a_line_each(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert cli.main(["replay", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(replays.available())
+    assert len(lines) >= 25
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_what_is_exact_agrees(name):
+    outcome = replays.replay(name)
+    assert outcome.verdict == AGREES, [figure for figure in outcome.figures if figure.verdict != AGREES]
+    assert not any(figure.error for figure in outcome.figures)
+
+
+@pytest.mark.parametrize(
+    ("name", "replications", "verdict"),
+    [
+        ("scott-2013-ab", 1000, AGREES),
+        ("scott-2013-ab-reversed", 500, AGREES),
+        ("scott-2013-six-literal", 300, AGREES),
+        ("robinson-chi-square", 2000, AGREES),
+        ("robinson-expected-loss", 40_000, KNOWN),
+        ("smpybandits-grid-ucb", 50, AGREES),
+    ],
+)
+def test_what_is_simulated_comes_out_as_expected(name, replications, verdict):
+    outcome = replays.replay(name, replays.Stage(replications))
+    assert outcome.verdict == verdict, (outcome.failure, outcome.figures)
