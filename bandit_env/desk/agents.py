@@ -193,6 +193,12 @@ def replay(agent: Any, counts: Counts, task: Task, day: float) -> tuple[Replay, 
     return Replay(days, stop, arm, claims, weights), list(dict.fromkeys(str(one.message) for one in caught))
 
 
+def remarks(agent: Any, task: Task) -> list[str]:
+    """What an agent has to say of a task beforehand, where it has."""
+    ask = getattr(agent, "remarks", None)
+    return [] if ask is None else list(ask(task))
+
+
 def _ask(agent: Any, visits: Floats, conversions: Floats, day: float) -> tuple[Floats, bool, int, bool]:
     """Weights, stop, arm and claim after some day."""
     alone = np.zeros(1, dtype=np.intp)

@@ -235,8 +235,9 @@ def analyse(
     traffic = _traffic(counts, visits_per_day)
     task = _task(counts, traffic, min_days, max_days)
     _check_known(player, now, traffic)
-    facts = Facts(counts.names, counts.total_visits, counts.total_conversions, given or UNIFORM)
-    split, warned = agents.replay(player.going_on.build(), counts, task, min_days if now is None else now)
+    facts = Facts(counts, given or UNIFORM)
+    split, said = agents.replay(player.going_on.build(), counts, task, min_days if now is None else now)
+    said += agents.remarks(player.build(), task)
     ahead, why_not = None, _why_no_forecast(forecast, counts, now, traffic, max_days, replications)
     result = Analysis(
         _arms(facts, split.weights[-1]),
@@ -247,7 +248,7 @@ def analyse(
         tuple(verdicts.verdicts(player, counts, task, now, facts)),
         ahead,
         why_not,
-        (*checks(counts, given), *(Check("agent", message) for message in warned)),
+        (*checks(counts, given), *(Check("agent", message) for message in said)),
         counts,
         facts.prior,
         came_from or ("uniform" if given is None else "the agent's"),

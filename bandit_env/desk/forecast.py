@@ -3,6 +3,8 @@
 Each replication draws the rates from the posterior, Beta(a + conversions, b + visits - conversions) of each arm, begins
 from the counts on their day, and is played by the agent and its stopping rule: the posterior-predictive distribution of
 the days left. Where the prior is that of the rates, the true outcome's rank among the replications is uniform.
+
+A memory, or a rule that remembers, meets the counts that there are as those of a single update.
 """
 
 from dataclasses import dataclass

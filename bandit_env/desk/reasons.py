@@ -9,7 +9,9 @@ import numpy as np
 
 from bandit_env.desk.findings import p_value as said_p
 from bandit_env.desk.findings import quote
+from bandit_env.desk.table import Counts
 from bandit_env.stats import posterior
+from bandit_env.stats.e_process import log_e_values
 from bandit_env.stats.power import two_proportion_test
 from bandit_env.tables.cells import Floats
 
@@ -19,15 +21,27 @@ class Facts:
     """What an experiment's totals say, found when first asked for.
 
     Attributes:
-        names: the arms', the control first.
-        visits, conversions: totals, shape (K,).
+        counts: the experiment's, the control first.
         prior: (a, b) of every rate.
     """
 
-    names: tuple[str, ...]
-    visits: Floats
-    conversions: Floats
+    counts: Counts
     prior: tuple[float, float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arms' names."""
+        return self.counts.names
+
+    @cached_property
+    def visits(self) -> Floats:
+        """Totals, shape (K,)."""
+        return self.counts.total_visits
+
+    @cached_property
+    def conversions(self) -> Floats:
+        """Totals, shape (K,)."""
+        return self.counts.total_conversions
 
     @cached_property
     def best(self) -> Floats:
@@ -49,6 +63,12 @@ class Facts:
         """Z and p-value of every arm against the control, shape (K,)."""
         return two_proportion_test(self.conversions, self.visits)
 
+    @cached_property
+    def log_e(self) -> Floats:
+        """Log of every arm's e-value against the control, a stratum a day, shape (K,)."""
+        visits = self.counts.visits
+        return np.asarray(log_e_values(np.minimum(self.counts.conversions, visits), visits)[-1])
+
     @property
     def champion(self) -> str:
         """The arm that is most probably the best."""
@@ -67,13 +87,19 @@ def reason(rule: Settings | None, facts: Facts, stops: bool) -> str:
     if rule is not None and len(rule) == 1:
         ((how, parts),) = rule.items()
         if how in ("any", "all"):
-            said = [reason(part, facts, stops).rstrip(".") for part in parts]
-            return ("; and " if how == "all" else "; or ").join(said) + "."
+            first, *others = (reason(part, facts, stops).rstrip(".") for part in parts)
+            sign = "; and " if how == "all" else "; or "
+            return sign.join([first, *map(_as_end, others)]) + "."
     name = str((rule or {}).get("rule", "")).rpartition(":")[2]
     make = SENTENCES.get(name)
     if make is None or rule is None:
         return "Its condition is met." if stops else "Its condition is not met."
     return make(facts, rule)
+
+
+def _as_end(sentence: str) -> str:
+    """A sentence after a semicolon; one that begins with a symbol or a name stays as it is."""
+    return sentence[0].lower() + sentence[1:] if sentence.split()[0].isalpha() else sentence
 
 
 def _against(value: float, bound: float, what: str) -> str:
@@ -106,10 +132,14 @@ def _beats_control(facts: Facts, rule: Settings) -> str:
 
 def _expected_loss(facts: Facts, rule: Settings) -> str:
     arm = int(facts.loss.argmin())
-    below = facts.loss[arm] < rule["threshold"]
+    threshold = rule["threshold"]
+    if rule.get("relative_threshold") is not None:
+        a, b = facts.prior
+        threshold = rule["relative_threshold"] * (facts.conversions[0] + a) / (facts.visits[0] + a + b)
+    below = "below" if facts.loss[arm] < threshold else "not below"
     return (
-        f"Shipping {quote(facts.names[arm])} is expected to lose {facts.loss[arm]:.2g} conversions a visit, "
-        f"{'below' if below else 'not below'} {rule['threshold']:g}."
+        f"Shipping {quote(facts.names[arm])} is expected to lose {max(0.0, float(facts.loss[arm])):.2g} conversions a "
+        f"visit, {below} {threshold:.3g}."
     )
 
 
@@ -151,7 +181,16 @@ def _confidence_sequence(facts: Facts, rule: Settings) -> str:
     return f"One arm's confidence sequence has to lie above all others', all together at {1 - rule['alpha']:.4g}."
 
 
+def _e_process(facts: Facts, rule: Settings) -> str:
+    arm = int(facts.log_e[1:].argmax()) + 1
+    value = float(np.exp(min(facts.log_e[arm], 700.0)))
+    least = f"{_odds(facts, rule['alpha'])}" if rule["adjust"] == "bonferroni" else "what e-BH asks for"
+    return f"The e-value of {quote(facts.names[arm])} against {quote(facts.names[0])} is {value:.3g}, to reach {least}."
+
+
 def _likelihood_ratio(facts: Facts, rule: Settings) -> str:
+    if rule.get("threshold", "practical") != "practical":
+        return "The leader's least log likelihood ratio against another arm has to exceed the proved threshold."
     visits = max(facts.visits.sum(), 1)
     threshold = np.log((np.log(visits) + 1) / rule["delta"])
     return f"The leader's least log likelihood ratio against another arm has to exceed about {threshold:.2f} by now."
@@ -172,6 +211,7 @@ SENTENCES: dict[str, Callable[[Facts, Settings], str]] = {
     "MixtureSPRT": _mixture,
     "ConfidenceSequence": _confidence_sequence,
     "GeneralizedLikelihoodRatio": _likelihood_ratio,
+    "EProcess": _e_process,
     "After": _after,
 }
 """By the class of the rule."""

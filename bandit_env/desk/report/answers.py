@@ -80,7 +80,7 @@ def _smallest(run: Run, wanted: Design) -> str:
     target = next(iter(wanted.target.values()))
     lift = target / wanted.baseline - 1
     return (
-        f"In {wanted.days:g} days the classical test finds {100 * target:.4g} % against {100 * wanted.baseline:.4g} %: "
+        f"In {wanted.days:g} days the classical test finds {100 * target:.6g} % against {100 * wanted.baseline:.6g} %: "
         f"the smallest lift is {100 * lift:+.3g} %."
     )
 
