@@ -2,6 +2,10 @@
 
 from math import isfinite
 
+from bandit_env import plugins
+
+plugins.require_agents()  # here, as all parts import this file: says in a sentence that `agents` is somebody else's
+
 
 def fraction(name: str, value: float) -> None:
     """Refuse what is not strictly between 0 and 1."""

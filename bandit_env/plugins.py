@@ -3,13 +3,19 @@
 import difflib
 import functools
 import importlib
+import importlib.metadata
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from bandit_env import beside
+
+AGENTS = "agents"  # the import name of our other package, which others have too
+MARK = 'GROUP = "bandit_env.agents"'  # a line of its __init__.py
 
 
 def available(group: str) -> list[str]:
@@ -36,8 +42,11 @@ def load(group: str, name: str) -> Any:
         claimed = " and ".join(f"{entry.value!r} ({entry.dist.name if entry.dist else 'unknown'})" for entry in claims)
         raise ValueError(f'the name {name!r} means {claimed}; write the one that is meant, "module:Class"')
     try:
+        if claims[0].module.partition(".")[0] == AGENTS:
+            require_agents()
         return claims[0].load()
     except (Exception, SystemExit) as error:
+        _tell_whose_agents(error)
         raise ValueError(f"cannot load {name!r}, which is {claims[0].value!r}: {_words(error)}") from error
 
 
@@ -88,6 +97,61 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"{hint} (known: {', '.join(known) or 'none'})"
 
 
+def require_agents() -> None:
+    """Have the import name `agents` stand for ours, which lies beside this package.
+
+    The distribution openai-agents has that name too, and many a folder. Where nothing of the name has been imported,
+    ours is, wherever else the name would lead: so a folder that merely lies there does no harm.
+
+    Raises:
+        ImportError: another one has been imported, or another distribution has overwritten ours; says what to do.
+    """
+    module = sys.modules.get(AGENTS)
+    if module is not None:
+        if getattr(module, "GROUP", None) != "bandit_env.agents":
+            found = getattr(module, "__file__", None) or str(list(getattr(module, "__path__", [])))
+            raise ImportError(_whose_agents(found), name=AGENTS)
+        return
+    ours = _our_agents()
+    if not ours.is_file() or MARK not in ours.read_text(encoding="utf-8"):
+        raise ImportError(_whose_agents(str(ours) if ours.is_file() else "no file"), name=AGENTS)
+    spec = importlib.util.spec_from_file_location(AGENTS, ours, submodule_search_locations=[str(ours.parent)])
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[AGENTS] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(sys.modules[AGENTS])
+    except BaseException:
+        del sys.modules[AGENTS]
+        raise
+
+
+def _our_agents() -> Path:
+    return Path(__file__).resolve().parents[1] / AGENTS / "__init__.py"
+
+
+def _whose_agents(found: str) -> str:
+    """What to say where `agents` is not ours."""
+    ours = str(_our_agents())
+    others = [name for name in importlib.metadata.packages_distributions().get(AGENTS, []) if name != "bandit-env"]
+    over = f", over which {' and '.join(others) or 'another distribution'} was installed" if found == ours else ""
+    return (
+        f"the import name 'agents' leads to {found}{over}; expected that of bandit-env, {ours}: rename a file or "
+        "folder of yours, and keep bandit-env apart from others that have the name, such as openai-agents, in an "
+        "environment of its own (there `pip install --force-reinstall --no-deps bandit-env` puts ours back)"
+    )
+
+
+def _tell_whose_agents(error: BaseException) -> None:
+    """Where something could not be imported from `agents` since it is not ours, say that instead of the error."""
+    blamed = getattr(error, "name", None) or ""
+    if isinstance(error, ImportError) and blamed.partition(".")[0] == AGENTS:
+        try:
+            require_agents()
+        except ImportError as wrong:
+            raise ValueError(str(wrong)) from error
+
+
 def _registered(group: str) -> dict[str, list[EntryPoint]]:
     return _entry_points(group, tuple(sys.path))
 
@@ -115,11 +179,14 @@ def _import(reference: str) -> Any:
         raise ValueError(f'{reference!r} is no name; expected one as in the lists, or "module:Class"')
     top, local = parts[0], None
     try:
+        if top == AGENTS:
+            require_agents()
         local = beside.load(top)
         target: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             target = getattr(target, part)
     except (Exception, SystemExit) as error:
+        _tell_whose_agents(error)
         raise ValueError(f"cannot load {reference!r}: {_words(error)}{_another(top, local)}") from error
     return target
 

@@ -3,6 +3,7 @@
 import argparse
 
 from bandit_env.commands.common import console
+from bandit_env.commands.words import complain
 
 HELP = "agents, memories and stopping rules, with parameters and sources"
 DESCRIPTION = """\
@@ -19,8 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print a table per kind."""
+    from bandit_env import plugins
     from bandit_env.views import catalogue
 
+    try:
+        plugins.require_agents()
+    except ImportError as error:
+        return complain(error, 2)
     where = console()
     for table in catalogue.tables():
         where.print(table)

@@ -1,4 +1,4 @@
-"""A conformance test for agents, to be run on your own: `agents.testing.check_agent(MyAgent())`."""
+"""Plays an agent through tasks, and looks at every action that it gives."""
 
 import pickle
 from collections.abc import Callable, Sequence
