@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -222,7 +223,47 @@ def memory(quick: bool, repeat: int) -> Iterable[Line]:
         yield Line("memory", f"peak of {replications:,} replications", f"{found:.0f} MiB", "< 1024 MiB")
 
 
-SECTIONS = {f.__name__: f for f in (floors, workers, overhead, visits, arms, linear, memory)}
+WORLDS: dict[str, tuple[dict[str, Any], float]] = {
+    "Poisson, weekday, day shock": (
+        {
+            "traffic": "poisson",
+            "weekday_traffic": [1.2] * 5 + [0.5] * 2,
+            "effects": [{"effect": "weekday", "factors": [1.2] * 5 + [0.5] * 2}, {"effect": "day-shock", "sd": 0.3}],
+        },
+        1.5,
+    ),
+    "delay": ({"delay": [0.25, 4]}, 2),
+    "walk": ({"effects": [{"effect": "walk", "sd": 0.05}]}, 2),
+}
+
+
+def worlds(quick: bool, repeat: int) -> Iterable[Line]:
+    """Time per experiment-day in a world that moves against the plain one: the run, and the environment alone."""
+    replications, actions = 500 if quick else 2000, np.tile(np.array([0.5, 0.5, 0], np.float32), (4096, 1))
+
+    def run_for(agent: dict[str, Any], world: dict[str, Any], days: int) -> float:
+        return per_update(experiment(TWO_ARMS, replications, agent, max_days=days, **world))
+
+    def steps(world: dict[str, Any]) -> float:
+        make = {"num_envs": len(actions), "autoreset_mode": "Disabled", "max_days": 60} | world
+        env = gymnasium.make_vec("bandit_env/DailyTraffic-v0", **make)
+        env.reset(seed=0)
+        return timed(lambda: [env.step(actions) for _ in range(60)])[0]
+
+    stopping = {"name": "thompson", "stopping": "value-remaining"}
+    measures: dict[str, Callable[[dict[str, Any]], float]] = {
+        "run of 60 days": lambda world: run_for({"name": "thompson"}, world, 60),
+        "run until a stop, horizon 1,000": lambda world: run_for(stopping, world, 1000),
+        "environment's step": steps,
+    }
+    for name, (world, target) in WORLDS.items():
+        for what, measure in measures.items():
+            measure(world)
+            ratio = median_ratio((measure(world), measure({})) for _ in range(repeat))
+            yield Line("worlds", f"{what}, {name} / plain", f"{ratio:.2f} times", f"<= {target:g}")
+
+
+SECTIONS = {f.__name__: f for f in (floors, workers, overhead, visits, arms, linear, memory, worlds)}
 
 
 def main() -> None:

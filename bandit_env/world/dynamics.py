@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit_env.world.action import read_row, row_is_valid
-from bandit_env.world.moving import Moving, is_there, keep_there, look_ahead, new_day, visits_of
+from bandit_env.world.action import STOP_THRESHOLD, read_row, row_is_valid
+from bandit_env.world.moving import Moving, is_there, keep_there, look_ahead, open_updates
 from bandit_env.world.streams import Rows, Streams, binomial, compiled, inlined, internal
 
 Floats = NDArray[np.float64]
@@ -41,6 +41,7 @@ class Scratch(NamedTuple):
     """Room for one row's update, and for the rows that run and end."""
 
     running: Rows  # the first so many are the rows that run, increasing
+    goes_on: Bools  # of those
     just_ended: Rows
     scores: Floats  # (K,)
     to_come: Floats  # (K,)
@@ -68,17 +69,30 @@ def step(
 
     Returns how many still run and how many ended; -1, and nothing has happened, if an action is not valid.
     """
-    running, updates = scratch.running, state.updates
+    # Arrays in variables: Numba counts references whenever an array is taken out of a tuple, or handed to a function.
+    streams, rates, best_rate, visits, conversions, updates = (
+        state.streams, state.rates, state.best_rate, state.visits, state.conversions, state.updates
+    )  # fmt: skip
+    running, goes_on, scores, counts = scratch.running, scratch.goes_on, scratch.scores, scratch.counts
     for j in range(num_running):
         if not _row_is_valid(actions, running[j]):
             return -1, 0
+    if moving is not None:
+        joins, leaves, pending, seen, changes = (
+            moving.joins, moving.leaves, moving.pending, moving.seen, moving.changes
+        )  # fmt: skip
+        for j in range(num_running):
+            stops = actions[running[j], scores.size] > STOP_THRESHOLD and updates[running[j]] >= plan.min_updates
+            goes_on[j] = updates[running[j]] < plan.max_updates and not stops
+        open_updates(moving, running[:num_running], goes_on, rates, best_rate, updates, served)
+    max_updates, min_updates, regret_reward, cost = plan.max_updates, plan.min_updates, plan.regret_reward, plan.cost
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
-        stop, arm = _read_row(actions, i, scratch.scores)
-        if moving is not None and moving.changes:
-            arm = keep_there(moving, updates[i] // traffic.size, scratch.scores, arm)
-        if updates[i] == plan.max_updates or (stop and updates[i] >= plan.min_updates):
+        stop, arm = _read_row(actions, i, scores)
+        if moving is not None and changes:
+            arm = keep_there(joins, leaves, updates[i] // traffic.size, scores, arm)
+        if updates[i] == max_updates or (stop and updates[i] >= min_updates):
             state.ended[i] = True
             scratch.just_ended[num_ended] = i
             num_ended += 1
@@ -87,21 +101,20 @@ def step(
             else:
                 reward[i] = _end_moving(plan, state, moving, i, arm if stop else -1)
         else:
-            update = updates[i] % traffic.size if traffic.size > 1 else 0
             if moving is None:
-                served[i] = traffic[update]
-            else:
-                served[i] = _open_update(moving, state, i, updates[i] // traffic.size, update)
+                served[i] = traffic[updates[i] % traffic.size if traffic.size > 1 else 0]
             updates[i] += 1
             if remainders is None:
-                _split_at_random(state.streams, i, served[i], scratch.scores, scratch.counts, scratch.to_come)
+                _split_at_random(streams, i, served[i], scores, counts, scratch.to_come)
             else:
-                _split_proportionally(served[i], scratch.scores, state.visits, i, scratch.counts, remainders)
+                _split_proportionally(served[i], scores, visits, i, counts, remainders)
             if moving is None:
-                earned, regret[i] = _serve(state, i, scratch.counts)
+                earned, regret[i] = _serve(streams, i, counts, rates, best_rate, visits, conversions)
             else:
-                earned, regret[i] = _serve_moving(state, moving, i, scratch.counts)
-            reward[i] = (-regret[i] if plan.regret_reward else earned) - plan.cost
+                earned, regret[i] = _serve_moving(
+                    streams, i, counts, rates, best_rate, visits, conversions, pending, seen
+                )
+            reward[i] = (-regret[i] if regret_reward else earned) - cost
             running[still] = i
             still += 1
     return still, num_ended
@@ -113,27 +126,33 @@ def pull(
     reward: Floats, regret: Floats, served: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """The one-visit step of the running rows; returns as `step` does."""
-    running, updates, counts = scratch.running, state.updates, scratch.counts
+    streams, rates, best_rate, visits, conversions, updates = (
+        state.streams, state.rates, state.best_rate, state.visits, state.conversions, state.updates
+    )  # fmt: skip
+    running, counts = scratch.running, scratch.counts
     for j in range(num_running):
         if not 0 <= arms[running[j]] < counts.size:
             return -1, 0
     counts[:] = 0
+    if moving is not None:
+        pending, seen = moving.pending, moving.seen
+        scratch.goes_on[:num_running] = True
+        open_updates(moving, running[:num_running], scratch.goes_on, rates, best_rate, updates, served)
+    max_updates, regret_reward = plan.max_updates, plan.regret_reward
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
-        if moving is not None:
-            _open_update(moving, state, i, updates[i], 0)
         updates[i] += 1
         counts[arms[i]] = served[i] = 1
         if moving is None:
-            earned, regret[i] = _serve(state, i, counts)
+            earned, regret[i] = _serve(streams, i, counts, rates, best_rate, visits, conversions)
         else:
-            earned, regret[i] = _serve_moving(state, moving, i, counts)
-            if updates[i] == plan.max_updates:
-                earned += moving.pending[i].sum()
+            earned, regret[i] = _serve_moving(streams, i, counts, rates, best_rate, visits, conversions, pending, seen)
+            if updates[i] == max_updates:
+                earned += pending[i].sum()
         counts[arms[i]] = 0
-        reward[i] = -regret[i] if plan.regret_reward else earned
-        if updates[i] == plan.max_updates:
+        reward[i] = -regret[i] if regret_reward else earned
+        if updates[i] == max_updates:
             state.ended[i] = True
             scratch.just_ended[num_ended] = i
             num_ended += 1
@@ -187,8 +206,10 @@ def _leader(state: State, moving: Moving | None, row: int) -> int:
     """The arm with the largest observed rate of those there, 0 where it has no visits; the lowest index on ties."""
     leader, most = 0, -1.0
     for k in range(state.visits.shape[1]):
-        if moving is not None and not is_there(moving, state.updates[row] // moving.visits.shape[1], k):
-            continue
+        if moving is not None:
+            day = state.updates[row] // moving.visits.shape[1]
+            if not is_there(moving.joins, moving.leaves, day, k):
+                continue
         rate = state.conversions[row, k] / state.visits[row, k] if state.visits[row, k] > 0 else 0.0
         if rate > most:
             leader, most = k, rate
@@ -196,43 +217,40 @@ def _leader(state: State, moving: Moving | None, row: int) -> int:
 
 
 @inlined
-def _open_update(moving: Moving, state: State, row: int, day: int, update: int) -> int:
-    """Draw what the update brings, on a new day also its rates; returns its visits."""
-    if day > moving.day[row]:
-        new_day(moving, row, day, state.rates, state.best_rate)
-    return visits_of(moving, row, day, update)
-
-
-@inlined
-def _serve(state: State, row: int, counts: Ints) -> tuple[float, float]:
+def _serve(
+    streams: Streams, row: int, counts: Ints, rates: Floats, best_rate: Floats, visits: Floats, conversions: Floats
+) -> tuple[float, float]:
     """Send counts[k] visits to each arm k; returns the conversions and the pseudo-regret."""
     earned = lost = 0.0
     for k in range(counts.size):
         if counts[k] > 0:
-            converted = binomial(state.streams, row, counts[k], state.rates[row, k])
-            state.visits[row, k] += counts[k]
-            state.conversions[row, k] += converted
+            converted = binomial(streams, row, counts[k], rates[row, k])
+            visits[row, k] += counts[k]
+            conversions[row, k] += converted
             earned += converted
-            lost += counts[k] * (state.best_rate[row] - state.rates[row, k])
+            lost += counts[k] * (best_rate[row] - rates[row, k])
     return earned, lost
 
 
-@internal
-def _serve_moving(state: State, moving: Moving, row: int, counts: Ints) -> tuple[float, float]:
+@inlined
+def _serve_moving(
+    streams: Streams, row: int, counts: Ints, rates: Floats, best_rate: Floats, visits: Floats, conversions: Floats,
+    pending: Ints, seen: Floats,
+) -> tuple[float, float]:  # fmt: skip
     """The same, where each conversion still to come is seen with one chance, however long it has waited.
 
     Returns the conversions that are seen, and the pseudo-regret.
     """
     earned = lost = 0.0
     for k in range(counts.size):
-        waiting = moving.pending[row, k]
+        waiting = pending[row, k]
         if counts[k] > 0:
-            waiting += binomial(state.streams, row, counts[k], state.rates[row, k])
-            state.visits[row, k] += counts[k]
-            lost += counts[k] * (state.best_rate[row] - state.rates[row, k])
-        come = binomial(state.streams, row, waiting, moving.seen[k])
-        moving.pending[row, k] = waiting - come
-        state.conversions[row, k] += come
+            waiting += binomial(streams, row, counts[k], rates[row, k])
+            visits[row, k] += counts[k]
+            lost += counts[k] * (best_rate[row] - rates[row, k])
+        come = binomial(streams, row, waiting, seen[k]) if seen[k] < 1 else waiting
+        pending[row, k] = waiting - come
+        conversions[row, k] += come
         earned += come
     return earned, lost
 

@@ -19,6 +19,7 @@ from bandit_env.world.traffic import fixed_visits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 class Moving(NamedTuple):
@@ -75,65 +76,106 @@ def make_moving(scenario: Scenario, num_experiments: int) -> Moving:
 @compiled
 def open_rows(moving: Moving, rows: Rows, rates: Floats, best_rate: Floats, updates: Ints) -> None:
     """Begin the path of `rows`, and follow it to the day on which they stand; writes `rates` and `best_rate`."""
+    effects, joins, leaves = moving.effects, moving.joins, moving.leaves
+    operations, on, first = effects.operations, effects.on, effects.first
+    factors, new_rates, deviations = effects.factors, effects.new_rates, effects.deviations
+    base_rates, walks, streams = moving.base_rates, moving.walks, moving.rate_streams
     for j in range(rows.size):
         i = rows[j]
-        moving.day[i] = -1
         moving.crowd[i] = 1.0
         for k in range(rates.shape[1]):
             moving.pending[i, k] = 0
-            for w in range(moving.walks.shape[1]):
-                moving.walks[i, w, k] = 0.0
-        for day in range(updates[i] // moving.visits.shape[1] + 1):
-            new_day(moving, i, day, rates, best_rate)
+            for w in range(walks.shape[1]):
+                walks[i, w, k] = 0.0
+        moving.day[i] = updates[i] // moving.visits.shape[1]
+        for day in range(moving.day[i] + 1):
+            draw_rates(
+                operations, on, first, factors, new_rates, deviations, base_rates, walks, streams, i, day, rates, i
+            )
+            if moving.size > 0:
+                moving.crowd[i] = gamma(moving.visit_streams, i, moving.size) / moving.size
+        best_rate[i] = best_there(joins, leaves, moving.day[i], rates, i)
 
 
 @internal
-def new_day(moving: Moving, row: int, day: int, rates: Floats, best_rate: Floats) -> None:
-    """Draw a row's next day: its rates, the best of them, and how many come."""
-    draw_rates(moving, row, day, rates, row)
-    best_rate[row] = best_there(moving, day, rates, row)
-    if moving.size > 0:
-        moving.crowd[row] = gamma(moving.visit_streams, row, moving.size) / moving.size
+def open_updates(
+    moving: Moving, rows: Rows, goes_on: Bools, rates: Floats, best_rate: Floats, updates: Ints, served: Ints
+) -> None:
+    """Draw what the next update brings to those of `rows` that go on: its visits and, on a new day, rates.
+
+    One call for all rows, with the arrays in variables: Numba counts references for every array that a call is handed.
+    """
+    effects, joins, leaves = moving.effects, moving.joins, moving.leaves
+    operations, on, first = effects.operations, effects.on, effects.first
+    factors, new_rates, deviations = effects.factors, effects.new_rates, effects.deviations
+    base_rates, walks, streams = moving.base_rates, moving.walks, moving.rate_streams
+    days, visits, means, crowd, visit_streams = (
+        moving.day,
+        moving.visits,
+        moving.means,
+        moving.crowd,
+        moving.visit_streams,
+    )
+    size, random_traffic, per_day = moving.size, moving.random_traffic, moving.visits.shape[1]
+    for j in range(rows.size):
+        i = rows[j]
+        if not goes_on[j]:
+            continue
+        day = updates[i] // per_day
+        if day > days[i]:
+            days[i] = day
+            draw_rates(
+                operations, on, first, factors, new_rates, deviations, base_rates, walks, streams, i, day, rates, i
+            )
+            best_rate[i] = best_there(joins, leaves, day, rates, i)
+            if size > 0:
+                crowd[i] = gamma(visit_streams, i, size) / size
+        if random_traffic:
+            served[i] = poisson(visit_streams, i, means[day % 7] * crowd[i] / per_day)
+        else:
+            served[i] = visits[day % 7, updates[i] - day * per_day]
 
 
-@internal
-def draw_rates(moving: Moving, row: int, day: int, out: Floats, place: int) -> None:
+@inlined
+def draw_rates(
+    operations: Ints, on: Bools, first: Ints, factors: Floats, new_rates: Floats, deviations: Floats,
+    base_rates: Floats,
+    walks: Floats, streams: Streams, row: int, day: int, out: Floats, place: int,
+) -> None:  # fmt: skip
     """Write a row's rates on the day after its last one into out[place], one effect after the other."""
-    effects = moving.effects
-    moving.day[row] = day
     for k in range(out.shape[1]):
-        out[place, k] = moving.base_rates[row, k]
+        out[place, k] = base_rates[row, k]
     walk = -1
-    for index in range(effects.operations.size):
-        operation = effects.operations[index]
-        first = second = shared = 0.0
+    for index in range(operations.size):
+        operation = operations[index]
+        one = other = shared = 0.0
         spare = False
         if operation == SHOCK:
-            first, _ = normal_pair(moving.rate_streams, row)
-            shared = math.exp(effects.deviations[index] * first)
+            one, other = normal_pair(streams, row)
+            shared = math.exp(deviations[index] * one)
         elif operation == WALK:
             walk += 1
         for k in range(out.shape[1]):
-            if not effects.on[index, k]:
+            since = day - first[index, k]
+            if not on[index, k]:
                 continue
-            since = day - effects.first[index, k]
             if operation == SWITCH:
                 if since >= 0:
-                    out[place, k] = effects.new_rates[index, k]
+                    out[place, k] = new_rates[index, k]
                 continue
             if operation == SHOCK:
                 factor = shared
             elif operation == WALK:
                 if day > 0:
                     if spare:
-                        first = second
+                        one = other
                     else:
-                        first, second = normal_pair(moving.rate_streams, row)
+                        one, other = normal_pair(streams, row)
                     spare = not spare
-                    moving.walks[row, walk, k] += effects.deviations[index] * first
-                factor = math.exp(moving.walks[row, walk, k])
+                    walks[row, walk, k] += deviations[index] * one
+                factor = math.exp(walks[row, walk, k])
             else:
-                factor = effects.factors[index, since] if since >= 0 else 1.0
+                factor = factors[index, since] if since >= 0 else 1.0
             if factor != 1.0:
                 out[place, k] = _moved(out[place, k], factor, operation)
 
@@ -151,58 +193,38 @@ def _moved(rate: float, factor: float, operation: int) -> float:
 
 
 @inlined
-def is_there(moving: Moving, day: int, arm: int) -> bool:
+def is_there(joins: Ints, leaves: Ints, day: int, arm: int) -> bool:
     """Whether an arm is served on a day."""
-    return bool(moving.joins[arm] <= day < moving.leaves[arm])
+    return bool(joins[arm] <= day < leaves[arm])
 
 
-@internal
-def best_there(moving: Moving, day: int, rates: Floats, place: int) -> float:
+@inlined
+def best_there(joins: Ints, leaves: Ints, day: int, rates: Floats, place: int) -> float:
     """The best rate of an arm that is there; 0 if none is."""
     best = 0.0
     for k in range(rates.shape[1]):
-        if is_there(moving, day, k):
-            best = max(best, rates[place, k])
+        if joins[k] <= day < leaves[k] and rates[place, k] > best:
+            best = rates[place, k]
     return best
 
 
 @internal
-def keep_there(moving: Moving, day: int, scores: Floats, arm: int) -> int:
+def keep_there(joins: Ints, leaves: Ints, day: int, scores: Floats, arm: int) -> int:
     """Set the scores of absent arms to 0, equal ones where nothing is left; returns the arm with the largest one."""
     chosen, total = -1, 0.0
     for k in range(scores.size):
-        if is_there(moving, day, k):
+        if is_there(joins, leaves, day, k):
             total += scores[k]
             if chosen < 0 or scores[k] > scores[chosen]:
                 chosen = k
     if chosen < 0:
         return arm
     for k in range(scores.size):
-        if not is_there(moving, day, k):
+        if not is_there(joins, leaves, day, k):
             scores[k] = 0.0
         elif total == 0:
             scores[k] = 1.0
     return chosen
-
-
-@internal
-def visits_of(moving: Moving, row: int, day: int, update: int) -> int:
-    """The visits of an update of a day."""
-    if not moving.random_traffic:
-        return int(moving.visits[day % 7, update])
-    return poisson(moving.visit_streams, row, moving.means[day % 7] * moving.crowd[row] / moving.visits.shape[1])
-
-
-@internal
-def mean_of(moving: Moving, day: int, update: int) -> float:
-    """The mean traffic of a day from one of its updates on."""
-    per_day = moving.visits.shape[1]
-    if moving.random_traffic:
-        return float(moving.means[day % 7] * (per_day - update) / per_day)
-    left = 0
-    for u in range(update, per_day):
-        left += moving.visits[day % 7, u]
-    return float(left)
 
 
 @internal
@@ -214,29 +236,48 @@ def look_ahead(
     Returns the regret until max_days; that until loss_days; the conversions until max_days; the best arm of the stop,
     which earns the most until max_days (on the last day, if no day is left); and whether the shipped arm earns as much.
     """
-    per_day, sums, there = moving.visits.shape[1], moving.sums, updates // moving.visits.shape[1]
+    effects, joins, leaves = moving.effects, moving.joins, moving.leaves
+    operations, on, first = effects.operations, effects.on, effects.first
+    factors, new_rates, deviations = effects.factors, effects.new_rates, effects.deviations
+    base_rates, walks, streams = moving.base_rates, moving.walks, moving.rate_streams
+    ahead, sums, per_day = moving.ahead, moving.sums, moving.visits.shape[1]
+    today = updates // per_day
     regret = loss = earned = 0.0
-    sums[:] = 0.0
-    if there >= max_days:
-        sums[:] = rates[row]
-    for day in range(there, loss_days):
-        ahead, place = moving.ahead, 0
+    for k in range(sums.size):
+        sums[k] = rates[row, k] if today >= max_days else 0.0
+    for day in range(today, loss_days):
+        mean = moving.means[day % 7]
         if day > moving.day[row]:
-            draw_rates(moving, row, day, moving.ahead, 0)
-        else:
-            ahead, place = rates, row
-        mean = mean_of(moving, day, updates % per_day if day == there else 0)
-        own = ahead[place, shipped] if is_there(moving, day, shipped) else 0.0
-        lost = mean * (best_there(moving, day, ahead, place) - own)
+            draw_rates(
+                operations, on, first, factors, new_rates, deviations, base_rates, walks, streams, row, day, ahead, 0
+            )
+        else:  # the day has begun
+            for k in range(sums.size):
+                ahead[0, k] = rates[row, k]
+            mean = _rest_of(moving, day, updates - day * per_day)
+        own = ahead[0, shipped] if is_there(joins, leaves, day, shipped) else 0.0
+        lost = mean * (best_there(joins, leaves, day, ahead, 0) - own)
         loss += lost
         if day < max_days:
             regret += lost
             earned += mean * own
             for k in range(sums.size):
-                if is_there(moving, day, k):
-                    sums[k] += mean * ahead[place, k]
+                if is_there(joins, leaves, day, k):
+                    sums[k] += mean * ahead[0, k]
     best = -1
     for k in range(sums.size):
-        if is_there(moving, min(there, max_days - 1), k) and (best < 0 or sums[k] > sums[best]):
+        if is_there(joins, leaves, min(today, max_days - 1), k) and (best < 0 or sums[k] > sums[best]):
             best = k
-    return regret, loss, earned, best, sums[shipped] == sums[best]
+    return regret, loss, earned, best, bool(sums[shipped] == sums[best])
+
+
+@internal
+def _rest_of(moving: Moving, day: int, update: int) -> float:
+    """The mean traffic of a day from one of its updates on."""
+    per_day = moving.visits.shape[1]
+    if moving.random_traffic:
+        return float(moving.means[day % 7] * (per_day - update) / per_day)
+    left = 0
+    for u in range(update, per_day):
+        left += moving.visits[day % 7, u]
+    return float(left)

@@ -63,6 +63,7 @@ class Simulation:
         self._num_running = 0
         self._scratch = Scratch(
             running=np.zeros(n, np.int64),
+            goes_on=np.zeros(n, np.bool_),
             just_ended=np.zeros(n, np.int64),
             scores=np.zeros(k),
             to_come=np.zeros(k),
