@@ -1,7 +1,7 @@
 """Draws of a world that moves, from the rows' random streams: normal, gamma and Poisson numbers.
 
 References:
-    Box and Muller (1958), "A note on the generation of random normal deviates", Ann. Math. Statist. 29, 610-611.
+    Marsaglia and Bray (1964), "A convenient method for generating normal variables", SIAM Review 6, 260-264.
     Marsaglia and Tsang (2000), "A simple method for generating gamma variables", ACM TOMS 26, 363-372.
     Hoermann (1993), "The transformed rejection method for generating Poisson random variables", Insurance: Mathematics
     and Economics 12, 39-45: PTRS.
@@ -14,10 +14,14 @@ from bandit_env.world.streams import Streams, internal, stirling_error, uniform
 
 @internal
 def normal_pair(streams: Streams, row: int) -> tuple[float, float]:
-    """Two independent draws of N(0, 1): Box and Muller."""
-    radius = math.sqrt(-2 * math.log(uniform(streams, row)))
-    angle = 2 * math.pi * uniform(streams, row)
-    return radius * math.cos(angle), radius * math.sin(angle)
+    """Two independent draws of N(0, 1): the polar method of Marsaglia and Bray."""
+    while True:
+        x = 2 * uniform(streams, row) - 1
+        y = 2 * uniform(streams, row) - 1
+        square = x * x + y * y
+        if 0 < square < 1:
+            scale = math.sqrt(-2 * math.log(square) / square)
+            return x * scale, y * scale
 
 
 @internal
