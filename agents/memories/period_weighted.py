@@ -38,7 +38,7 @@ class PeriodWeighted(Memory):
         arms = (num_experiments, task.num_arms)
         per_arm = {name: np.zeros(arms) for name in ("visits", "conversions", "rate", "inverse")}
         per_experiment = {name: np.zeros(num_experiments) for name in ("traffic", "period")}
-        return per_arm | per_experiment | {"available": np.zeros(arms, dtype=bool)}
+        return per_arm | per_experiment | {"available": np.tile(task.available(np.zeros(1)), (num_experiments, 1))}
 
     def counts(self, evidence: Evidence) -> tuple[Floats, Floats]:
         """`visits` and `conversions` are the open period's; `traffic`, `rate`, `inverse` sum over the closed ones."""
@@ -54,7 +54,7 @@ class PeriodWeighted(Memory):
             kept[name] = np.where(ends[:, None], 0, kept[name]) + new
         joined = (there & ~kept["available"]).any(axis=1)
         for name in ("visits", "conversions", "rate", "inverse", "traffic"):
-            kept[name][joined & (evidence.update > 0)] = 0
+            kept[name][joined] = 0
         kept["period"], kept["available"] = period, there
         for name, array in kept.items():
             state[name][rows] = array

@@ -24,15 +24,20 @@ DAILY = (Task(num_arms=2, visits_per_day=100, min_days=14, max_days=60),)
 # One row per agent: arguments, and the tasks it is made for (None: the standard ones). A new agent is a new
 # row.
 AGENTS = {
+    "adobe-auto-allocate": ({"min_visits": 50, "min_conversions": 5}, None),
+    "amplitude": ({"min_visits": 20}, None),
     "bayes-optimal": ({}, VISIT_BY_VISIT),
     "bayes-ucb": ({}, None),
     "epsilon-greedy": ({"epsilon": 0.2, "decay_after": 500}, None),
+    "google-2013": ({}, None),
+    "growthbook": ({"min_visits": 20}, None),
     "gittins": ({}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
     "kl-ucb": ({"c": 3}, None),
     "learned": ({}, DAILY),
     "log-odds-thompson": ({}, None),
     "period-weighted": ({}, None),
     "posterior-index": ({}, None),
+    "statsig-autotune": ({}, None),
     "successive-elimination": ({}, None),
     "tempered-thompson": ({"gamma": 0.5, "floor": 0.01}, None),
     "thompson": ({}, None),
