@@ -250,7 +250,7 @@ HOSTILE = ("<script>alert(1)</script>", "[red]$x_1$ & “名前”\n[/red]")
 
 def test_the_command(tmp_path, capsys):
     """Names are text everywhere; the table fits 80 columns; the files are what they are said to be."""
-    table = days(16, names=HOSTILE)
+    table = days(16, (0.05, 0.05), names=HOSTILE)
     file = tmp_path / "counts.csv"
     rows = zip(table["day"], table["arm"], table["visits"], table["conversions"])
     file.write_text(

@@ -94,6 +94,10 @@ class Browser:
                     return page
             time.sleep(0.25)
 
+    def resize(self, width: int, height: int) -> None:
+        """Make the window so many pixels wide and high."""
+        self._send("POST", "/window/rect", {"width": width, "height": height})
+
     def screenshot(self, path: Path) -> None:
         """What the window shows, as a PNG file."""
         path.write_bytes(base64.b64decode(self._send("GET", "/screenshot")))

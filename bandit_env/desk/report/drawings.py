@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,27 +29,34 @@ POINTS = 241
 
 def draw(result: Analysis) -> Iterator[Drawing]:
     """Each figure that the analysis has the data for."""
-    with canvas.style():
+    with _style():
         yield _posteriors(result)
         if result.counts.days is not None and len(result.counts.days) > 1:
             yield _weights(result)
             yield _rates(result)
-        if result.forecast is not None:
+        if result.forecast is not None and result.forecast.days.any():
             yield _days_left(result, result.forecast)
 
 
 def save(figure: "Figure", kind: str) -> bytes:
     """A figure as PNG or SVG. In SVG, text stays text, so that a browser's fonts show names in any script."""
-    import matplotlib
-
     buffer = io.BytesIO()
-    with canvas.style(), matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+    with _style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*[Gg]lyph.*")  # a name in a script that the font does not have
         if kind == "png":
             figure.savefig(buffer, format="png", dpi=130)
         else:
             figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our style, and names as they are: letters for the browser's fonts, dollars that begin no formula."""
+    import matplotlib
+
+    with canvas.style(), matplotlib.rc_context({"svg.fonttype": "none", "text.parse_math": False}):
+        yield
 
 
 def _chosen(result: Analysis) -> list[int]:
@@ -59,9 +67,9 @@ def _chosen(result: Analysis) -> list[int]:
 
 
 def _label(name: str) -> str:
-    """A name as text of a figure: short, on one line, and never mathematics."""
+    """A name as text of a figure: short, and on one line."""
     line = " ".join(name.split())
-    return (line if len(line) <= LETTERS else line[: LETTERS - 1] + "…").replace("$", r"\$")
+    return line if len(line) <= LETTERS else line[: LETTERS - 1] + "…"
 
 
 def _caption(result: Analysis) -> str:
@@ -188,9 +196,16 @@ def _weights(result: Analysis) -> Drawing:
     top = min(1.0, 1.1 * max(float(np.nanmax(shares[:, arms])), float(tomorrow[arms].max())))
     axes.set(xlim=(min(1, x[0]), x[-1]), ylim=(0, top), xlabel=_day_axis(result))
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
+    _whole_days(axes)
     canvas.grid(axes)
     canvas.label_ends(axes, ends)
     return Drawing("weights", figure, caption)
+
+
+def _whole_days(axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _ink(arm: int, place: int) -> str:
@@ -226,6 +241,7 @@ def _rates(result: Analysis) -> Drawing:
     settled = len(days) // 4  # the first days' bands would dwarf the rest
     axes.set(xlim=(days[0], days[-1]), xlabel=_day_axis(result), ylabel="rate, %")
     axes.set_ylim(0, 100 * min(1.0, 1.05 * float(high[settled:].max())))
+    _whole_days(axes)
     canvas.grid(axes)
     canvas.label_ends(axes, ends)
     return Drawing("rates", figure, caption)

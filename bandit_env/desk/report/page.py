@@ -20,9 +20,9 @@ h1 { font-size: 1.4rem; line-height: 1.3; margin: .5rem 0 1rem; } h2 { font-size
 .check { border-left: .3rem solid #D55E00; padding: .4rem 1rem; background: #FCF4EE; margin: .5rem 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .35rem .6rem; text-align: right; vertical-align: top; border-bottom: 1px solid #ddd;
+th, td { padding: .35rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid #ddd;
   white-space: nowrap; }
-th { font-weight: 600; vertical-align: bottom; border-bottom-color: #666; }
+th { font-weight: 600; vertical-align: bottom; border-bottom-color: #666; white-space: normal; overflow-wrap: normal; }
 th:first-child, td:first-child, .text { text-align: left; white-space: normal; }
 td:first-child { min-width: 7rem; }
 td .less { display: block; color: #666; font-size: .8rem; }
@@ -110,7 +110,7 @@ def _arms(result: Analysis) -> Iterator[str]:
         "lift",
         "P(best)",
         "P(beats control)",
-        "loss in 1,000 visits",
+        "loss in 1,000",
         "tomorrow",
     )
     yield f'<div class="wide"><table><thead><tr>{_row(heading, "th")}</tr></thead><tbody>'
