@@ -1,5 +1,6 @@
 """A small permutation-equivariant network over arms, and its weights file. NumPy only, and no pickle."""
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -68,6 +69,13 @@ class Policy:
             ends = self.trained.get(name, [0, 0])
             if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)):
                 raise ValueError(f"trained holds {name} = {ends!r}; expected [least, most]")
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 digest of all that decides what the policy does."""
+        arrays = (self.inner, self.pooled, self.bias, self.heads)
+        words = repr((self.kind, self.features, self.stops))
+        return hashlib.sha256(b"".join([words.encode(), *(array.tobytes() for array in arrays)])).hexdigest()
 
     def scores(
         self,

@@ -4,6 +4,7 @@ Their folders never become part of Python's path, where a `random.py` in one of 
 """
 
 import contextlib
+import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -29,6 +30,14 @@ class Module:
     name: str
     path: str
     source: bytes | None
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 digest of its source, of a package of all its modules'."""
+        if self.source is not None:
+            return hashlib.sha256(self.source).hexdigest()
+        files = sorted(Path(self.path).parent.rglob("*.py"))
+        return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 class _Search:

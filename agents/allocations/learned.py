@@ -43,6 +43,11 @@ class Learned(Allocation):
         """The constructor's arguments, defaults included, as plain data; the policy's own stop is in its file."""
         return super().parameters | ({"stopping": None} if isinstance(self._rule, _OwnStop) else {})
 
+    @property
+    def made_of(self) -> dict[str, str]:
+        """The digest of the weights, by their file: a run does not go on with others of the same name."""
+        return {self.path: self.policy.digest}
+
     def check_task(self, task: Task) -> None:
         """Refuse a task that is not of the kind that the policy was trained for.
 

@@ -272,7 +272,8 @@ class _Unfinished(Exception):
 def cell_identity(config: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """What decides a cell's rows: versions, seed, scenario and agent; and how many traces are kept of it."""
     common = {name: config[name] for name in ("format", "versions", "seed", "traces")}
-    return common | {name: entry[name] for name in ("scenario", "agent", "parameters")}
+    own = ("scenario", "agent", "parameters", "made_of")
+    return common | {name: entry[name] for name in own if name in entry}
 
 
 def read_cell(folder: Path, config: Mapping[str, Any], entry: Mapping[str, Any]) -> Cell:

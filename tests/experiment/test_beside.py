@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.policy import SHIPPED
 from bandit_env import beside, cli, plugins
 from bandit_env.experiment import config, results
 
@@ -201,3 +202,28 @@ def test_two_packages_that_claim_a_name(tmp_path, monkeypatch, capsys):
     shutil.rmtree(tmp_path / "theirs-1.dist-info")  # the same object twice is no conflict
     plugins._entry_points.cache_clear()
     assert plugins.load("bandit_env.agents", "uniform").__name__ == "Uniform"
+
+
+@pytest.mark.filterwarnings("ignore:the weights")
+@pytest.mark.parametrize("kind", ["module", "package", "weights"])
+def test_a_run_does_not_go_on_with_other_code_or_weights_of_the_same_name(home, capsys, kind):
+    """The rows of its two halves would not be of one agent."""
+    extra, name, what = "", "local_mine:Mine", "local_mine.py"
+    path = home / "local_mine.py"
+    if kind == "package":
+        (home / "local_pack").mkdir()
+        (home / "local_pack" / "__init__.py").write_text("")
+        path, name, what = home / "local_pack" / "mine.py", "local_pack.mine:Mine", "__init__.py"
+    if kind == "weights":
+        path, name, what = home / "w.npz", "learned", str(home / "w.npz")
+        extra = f'path = "{path}"\n'
+        shutil.copy(SHIPPED / "daily.npz", path)
+    else:
+        path.write_text(MINE.format(day=3))
+    assert play(home, name, extra=extra) == 0
+    command = ["run", str(home / "e.toml"), "--out", "out", "--resume", "--no-figures"]
+    assert cli.main(command) == 0
+    shutil.copy(SHIPPED / "daily-cost.npz", path) if kind == "weights" else path.write_text(MINE.format(day=4))
+    capsys.readouterr()
+    assert cli.main(command) == 2
+    assert f"cannot resume, cells[0].made_of.{what} was " in capsys.readouterr().err

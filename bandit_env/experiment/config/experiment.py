@@ -13,7 +13,7 @@ from bandit_env.errors import ExperimentError
 from bandit_env.experiment.cell import CellPlan
 from bandit_env.experiment.config import keys, text
 from bandit_env.experiment.config.names import folders_of
-from bandit_env.experiment.config.players import check_task, check_weights, plain, players, remarks, with_plan
+from bandit_env.experiment.config.players import check_task, check_weights, made_of, plain, players, remarks, with_plan
 from bandit_env.experiment.config.scenarios import published_for, scenarios
 from bandit_env.experiment.results import FORMAT
 from bandit_env.tables.history import with_priors
@@ -108,8 +108,10 @@ def resolve(table: dict[str, Any]) -> Experiment:
         "traces": file.traces,
         "published": plain(published),
         "cells": [
-            {key: entry[key] for key in ("scenario", "agent", "parameters", "classical")} | {"folder": folder}
-            for folder, entry in zip(folders, about, strict=True)
+            {key: entry[key] for key in ("scenario", "agent", "parameters", "classical")}
+            | ({"made_of": digests} if (digests := made_of(plan)) else {})
+            | {"folder": folder}
+            for folder, plan, entry in zip(folders, plans, about, strict=True)
         ],
     }
     doubts = [doubt for *_, doubts_of_one in worlds for doubt in doubts_of_one] + doubts

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from bandit_env import plugins
@@ -92,6 +93,15 @@ def check_weights(plan: CellPlan) -> None:
             f"smallest may be {found:g}; expected at least {least:g}: give the agent `floor = {max(least, 0.01):g}`, "
             "or `least_weight = 0` to estimate all the same"
         )
+
+
+def made_of(plan: CellPlan) -> dict[str, str]:
+    """Digests of what an agent is made of besides its parameters: modules beside the file, and what it says itself.
+
+    An agent says so by an attribute `made_of`, as one with a file of weights does.
+    """
+    modules = {Path(module.path).name: module.digest for module in plan.modules}
+    return modules | dict(getattr(plan.build_agent(), "made_of", {}))
 
 
 def remarks(plans: list[CellPlan]) -> Iterator[str]:
