@@ -16,7 +16,7 @@ from bandit_env.experiment.config import slug
 from bandit_env.experiment.files import write_atomically
 from bandit_env.experiment.results import LISTED_ARMS, Cell, Run, Trace
 from bandit_env.stats.posterior import weights_and_value_remaining
-from bandit_env.views import canvas, series
+from bandit_env.views import canvas, estimates, series
 from bandit_env.views.attempt import attempt
 from bandit_env.views.canvas import INK, QUIET, colour
 from bandit_env.views.summary import Z95, wilson
@@ -53,7 +53,7 @@ def all_figures(run: Run, max_scenarios: int | None = None, failures: list[str] 
     with canvas.style():
         for scenario, stem in zip(scenarios, _file_names(scenarios)):
             cells = [cell for cell in run.cells if cell.scenario == scenario]
-            for draw in (serving_weights, savings, daily_cost, regret, operating_characteristic):
+            for draw in (serving_weights, savings, daily_cost, regret, operating_characteristic, estimated):
                 drawing, failed = attempt(
                     f"figure {draw.__name__} of scenario {scenario!r}", draw, cells, run.config.get("seed")
                 )
@@ -273,6 +273,36 @@ def operating_characteristic(cells: Sequence[Cell], seed: object = None) -> Draw
     canvas.grid(axes, "both")
     canvas.label_points(axes, points)
     return Drawing("operating-characteristic", figure, caption)
+
+
+def estimated(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
+    """Each method's estimates, where a run was asked for some, against the truth, with their intervals; by agent."""
+    cells = [cell for cell in cells if estimates.asked(cell)]
+    if not cells:
+        return None
+    table = estimates.summarise_cell(cells[0])
+    quantities = list(dict.fromkeys(table["quantity"]))
+    lines = table[table["arm"] < estimates.MAX_ARMS].groupby("quantity").size().max()
+    caption = _caption(cells, seed, "means over the experiments of the estimate and of the ends of its 95 % interval")
+    figure, [panels] = canvas.page(
+        "What is estimated, against the truth",
+        "Each method's mean estimate and interval less the true value; at the right, how often the interval holds it",
+        caption,
+        widths=[1] * len(quantities),
+        height=0.35 + 0.15 * lines * (len(cells) + 1.6),
+        right=0.5,
+        gap=0.3,
+        headings=len(cells),
+    )
+    for axes, quantity in zip(panels, quantities):
+        estimates.draw(axes, cells, quantity, int(lines))
+    for index, cell in enumerate(cells):
+        line = "\n" * (len(cells) - 1 - index)
+        panels[0].annotate(
+            f"{cell.agent}{line}", (0, 1), xycoords="axes fraction", xytext=(0, 5), textcoords="offset points",
+            size=8.5, color=colour(index), va="bottom",
+        )  # fmt: skip
+    return Drawing("estimates", figure, caption)
 
 
 def _file_names(scenarios: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bandit_env.errors import StorageError
 from bandit_env.experiment.files import as_json, within, write_atomically
 from bandit_env.experiment.results import WRITTEN, Run
-from bandit_env.views import summary, tables
+from bandit_env.views import estimates, summary, tables
 from bandit_env.views.attempt import attempt
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _files(run: Run, lines: "pd.DataFrame", directory: Path, max_scenarios: int 
     from bandit_env.views import figures, tensorboard
 
     write_atomically(directory / SUMMARY, lines.to_csv(index=False).encode())
+    if any(estimates.asked(cell) for cell in run.cells):
+        write_atomically(directory / estimates.FILE, estimates.summarise(run).to_csv(index=False).encode())
     failures: list[str] = []
     drawings = figures.all_figures(run, max_scenarios, failures)
     paths = []

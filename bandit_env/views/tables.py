@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bandit_env.experiment.results import Cell, Run
-from bandit_env.views import judged, summary
+from bandit_env.views import estimates, judged, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,8 @@ def tables(run: Run, width: int = 80, lines: "pd.DataFrame | None" = None) -> li
             parts = _split(LIFT_GROUPS, width, partial(_lifts_table, chosen=chosen))
             parts[-1].caption = LIFT_CAPTION
             result += parts
+        asked = estimates.table([cell for cell, _ in chosen])
+        result += [] if asked is None else [asked]
         if _arms_tell(chosen, published):
             cells = [cell for cell, _ in chosen]
             arms = [[arm] for arm in range(cells[0].task.num_arms)]

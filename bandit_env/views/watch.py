@@ -71,6 +71,7 @@ class EventFiles:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._writers: dict[str, tensorboard.Progress] = {}
+        self._equal: dict[str, bool] = {}  # whether a scenario's arms are, which takes a while to find out
         self._seen: dict[str, dict[str, float]] = {}
 
     def __enter__(self) -> "EventFiles":
@@ -98,7 +99,9 @@ class EventFiles:
         count = int(seen["replications"])
         if folder not in self._writers:
             self._writers[folder] = tensorboard.Progress(self._out / folder)
-        correct = None if Scenario(**plan.world).equal_arms else seen["correct"] / count
+        if plan.scenario not in self._equal:
+            self._equal[plan.scenario] = Scenario(**plan.world).equal_arms
+        correct = None if self._equal[plan.scenario] else seen["correct"] / count
         with contextlib.suppress(OSError):  # what cannot be written is told by the store, which has more to lose
             self._writers[folder].update(
                 count, stopping_day=seen["stopping_day"] / count, regret=seen["regret"] / count, correct=correct

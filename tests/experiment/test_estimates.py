@@ -144,6 +144,11 @@ def test_what_cannot_be_asked_for(estimates, message):
         run(WORLD | {"estimates": estimates}, ["uniform"], 2, executor=1)
 
 
+def test_rows_have_no_columns_for_estimates_of_thousands_of_arms():
+    with pytest.raises(ExperimentError, match="found 2,001 arms; expected at most 2,000"):
+        run({"rates": [0.1] * 2001, "max_days": 2}, ["uniform"], 2, executor=1, estimates=["wald"])
+
+
 def test_an_e_process_under_delay_is_warned_about():
     with pytest.warns(UserWarning, match="the e-process wants conversions on the day of their visit"):
         run(WORLD | {"delay": 3.0}, ["uniform"], 2, executor=1, estimates=["e-process"])

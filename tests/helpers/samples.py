@@ -100,6 +100,20 @@ def cell(
     )
 
 
+def with_estimates(cell: Cell, truth: Sequence[float] = (0.04, 0.05), seed: int = 0) -> Cell:
+    """The cell with Wald estimates of both rates, of their difference, and the e-process' log odds ratio (made up)."""
+    rng, rows = np.random.default_rng(seed), cell.rows
+    assert rows is not None
+    wanted = {"wald_rate_0": truth[0], "wald_rate_1": truth[1], "wald_difference_1": truth[1] - truth[0]}
+    for name, true in (wanted | {"e_process_log_odds_1": 0.2336}).items():
+        rows[f"true_{name.removeprefix('wald_').removeprefix('e_process_')}"] = true
+        rows[name] = true + rng.normal(0.001, 0.01, len(rows))
+        rows[f"{name}_se"] = 0.01
+        rows[f"{name}_low"], rows[f"{name}_high"] = rows[name] - 0.0196, rows[name] + 0.0196
+    cell.parameters["estimates"] = {"methods": ["wald", "e-process"], "least_weight": 0.001}
+    return cell
+
+
 def run(*cells: Cell, directory: Path | None = None, published: dict[str, object] | None = None) -> Run:
     """A run of these cells."""
     return Run({"seed": 2013, "name": "sample", "published": published or {}}, list(cells), [], directory)

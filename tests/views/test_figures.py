@@ -44,6 +44,7 @@ CASES = {
     "all stop at once": lambda: agents(stops=[3] * 60),
     "one replication": lambda: agents(replications=1),
     "many traces": lambda: agents(traces=9),
+    "equal arms": lambda: agents(rates=(0.04, 0.04)),
 }
 
 
@@ -180,6 +181,30 @@ def test_operating_characteristic_is_mean_day_against_share_correct():
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "o"]
     expected = [(cell.rows["stopping_day"].mean(), 100 * cell.rows["correct"].mean()) for cell in cells]
     assert np.array(points) == pytest.approx(np.array(expected))
+
+
+def test_time_is_in_visits_where_each_update_is_one():
+    """20 visits and 20 updates a day: a stop after 60 updates is one after 60 visits, not 3 days."""
+    cell = samples.cell(stops=[60, 100], replications=2, visits_per_day=20, updates_per_day=20)
+    axes = draw(cell)["ab_test-operating-characteristic"].figure.axes[0]
+    assert axes.get_xlabel() == "stopping time, visits"
+    points = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    assert [float(x) for (x,) in points] == [80]
+
+
+def test_equal_arms_are_judged_by_what_they_claim():
+    cell = samples.cell((0.04, 0.04), stops=[5] * 8, replications=8)
+    cell.rows["claimed_winner"] = [True] * 2 + [False] * 6
+    axes = draw(cell)["ab_test-operating-characteristic"].figure.axes[0]
+    assert axes.get_ylabel() == "claims a difference, %"
+    assert [float(y) for line in axes.lines if line.get_marker() == "o" for y in line.get_ydata()] == [25]
+
+
+def test_what_the_horizon_cut_is_in_the_caption():
+    cell = samples.cell(stops=[5] * 6 + [40] * 2, replications=8)
+    cell.rows.loc[6:, "declared_arm"] = -1
+    for kind in ("savings", "operating-characteristic"):
+        assert "cut by the horizon (day 1,000): thompson 25 %" in draw(cell)[f"ab_test-{kind}"].caption
 
 
 def test_an_agent_that_does_not_adapt_has_no_panel():

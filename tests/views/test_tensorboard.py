@@ -281,13 +281,14 @@ def test_each_tag_is_documented_and_each_documented_tag_is_written(folder):
     """docs/tensorboard.md has a line for each tag, with its unit and formula, and no other."""
     with tensorboard.Progress(folder) as progress:
         progress.update(1, stopping_day=5, regret=1, correct=1)
-    run = write(samples.cell(directory=folder), {"regret": PNG})
+    run = write(samples.with_estimates(samples.cell(directory=folder)), {"regret": PNG})
     written = set()
     for place in (folder, run.directory / "figures"):
         found = read(place).Tags()
         written |= {*found["scalars"], *found["tensors"]}
     shapes = {re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+", "trace/<replication>", tag)) for tag in written}
     shapes = {re.sub("^figures/.*", "figures/<name>", tag) for tag in shapes}
+    shapes = {re.sub("^estimate/[^/]+/[^/]+/", "estimate/<method>/<quantity>/", tag) for tag in shapes}
     documented = {}
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
         if found := re.match(r"\| `(.+?)` \| (.+?) \| (.+?) \|$", line):
@@ -307,7 +308,8 @@ def test_every_scalar_is_described_where_it_is_shown(folder):
 def test_an_experiment_that_never_runs_can_be_shown(folder):
     """An agent that stops before the first visit: no curve, no share of traffic, but its rows."""
     cell = samples.cell(stops=[1, 1], replications=2, directory=folder)
-    cell.rows.loc[:, ["stopping_day", "regret", "visits", "visits_0", "visits_1"]] = 0
+    counts = [f"{name}{arm}" for name in ("visits", "conversions") for arm in ("", "_0", "_1")]
+    cell.rows.loc[:, ["stopping_day", "regret", *counts]] = 0
     write(dataclasses.replace(cell, curves=cell.curves.iloc[:0], traces=[]))
     assert scalars(folder)["final/stopping_day"] == [(2, 0)]
 

@@ -11,6 +11,7 @@ from bandit_env.experiment.cell import AGENTS, CellPlan
 from bandit_env.experiment.config.names import check_name
 from bandit_env.experiment.config.sweeps import expand
 from bandit_env.experiment.estimates.methods import E_PROCESS
+from bandit_env.experiment.results import LISTED_ARMS
 
 
 def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -80,7 +81,10 @@ def check_task(plan: CellPlan) -> None:
 
 
 def check_weights(plan: CellPlan) -> None:
-    """Refuse inverse weighting where an agent may serve an arm with too small a weight, before anything is played."""
+    """Refuse estimates of more arms than rows have columns for, and inverse weighting where weights may vanish."""
+    if plan.estimates and plan.task.num_arms > LISTED_ARMS:
+        found = f"found {plan.task.num_arms:,} arms; expected at most {LISTED_ARMS:,}"
+        raise ExperimentError(f"estimates in scenario {plan.scenario!r}: {found}")
     if not plan.estimates.weighs:
         return
     agent = plan.build_agent()

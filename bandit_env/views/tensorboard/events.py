@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bandit_env.experiment.results import LISTED_ARMS, Cell, Run, Trace
-from bandit_env.views import series
+from bandit_env.views import estimates, series
 from bandit_env.views.tensorboard import encoding, tags
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
         events += [encoding.scalars(step, values, now) for step, values in _trace(trace, series.units_per_day(cell))]
     replications = int(row["replications"])
     events.append(encoding.scalars(replications, final_values(row), now))
+    if estimates.asked(cell):
+        events.append(encoding.scalars(replications, estimates.scalars(cell), now))
     for name, values in _distributions(cell).items():
         for count in sorted({math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}):
             events.append(encoding.event(count, encoding.histogram(name, values[:count]), now))

@@ -79,6 +79,24 @@ FINAL_TAGS = (  # in the order of the hparams page, which shows the first five u
     Tag("final/ships_variation", "share", "share of replications that declare another arm than the control"),
     Tag("final/days_saved", "days", "days of the classical test less final/stopping_day"),
 )
+ESTIMATE_TAGS = (
+    Tag(
+        "estimate/<method>/<quantity>/bias/arm_<k>",
+        "the quantity's",
+        "mean of an estimate that the run was asked for (of arm k's rate, of its difference from the control or of the "
+        "log odds ratio to it) less the truth",
+    ),
+    Tag(
+        "estimate/<method>/<quantity>/rmse/arm_<k>",
+        "the quantity's",
+        "root mean square of the estimate less the truth, over the replications that have one",
+    ),
+    Tag(
+        "estimate/<method>/<quantity>/coverage/arm_<k>",
+        "share",
+        "share of the replications whose 95 % interval holds the truth",
+    ),
+)
 DISTRIBUTION_TAGS = (
     Tag("distribution/stopping_day", "days", "stopping day of each replication"),
     Tag("distribution/regret", "conversions", "regret of each replication until its stop"),
@@ -118,7 +136,8 @@ def description(tag: str) -> str:
         KeyError: no such tag.
     """
     pattern = re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+/", "trace/<replication>/", tag))
-    for known in (*CURVE_TAGS, *TRACE_TAGS, *FINAL_TAGS, *DISTRIBUTION_TAGS, *TEXT_TAGS):
+    pattern = re.sub("^estimate/[^/]+/[^/]+/", "estimate/<method>/<quantity>/", pattern)
+    for known in (*CURVE_TAGS, *TRACE_TAGS, *FINAL_TAGS, *ESTIMATE_TAGS, *DISTRIBUTION_TAGS, *TEXT_TAGS):
         if known.name == pattern:
             return f"In {known.unit}: {known.formula}."
     raise KeyError(tag)
