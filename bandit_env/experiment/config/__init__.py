@@ -4,6 +4,8 @@ name = "ab_test"                 # default: the file's name
 replications = 500
 seed = 2013
 traces = 1                       # experiments recorded update by update
+estimates = ["credible"]         # default: none; or under a scenario; see bandit_env/experiment/estimates/methods.py
+least_weight = 0.001             # the smallest weight that the method "aipw" may meet; 0: any
 
 [scenario]                       # or several: [[scenarios]], each with a name
 rates = [0.04, 0.05]             # keyword arguments of the environment; `prior`, here or of an agent, may be
