@@ -43,10 +43,11 @@ CURVES = (
     "regret_sumsq",
     "cumulative_sum",  # regret so far, over all replications (the stopped ones keep theirs)
     "cumulative_sumsq",
-    "best_arm_sum",  # share of the update's traffic on the best arms, over those running
+    "best_arm_sum",  # share of the update's traffic on the day's best arms, over those that had any
     "best_arm_sumsq",
     "value_n",  # experiments for which potential value remaining was computed, as the update began
     "value_sum",
+    "visited",  # experiments that had traffic in the update
 )
 """Columns of a chunk's curves: sums over its replications, one row per update."""
 
@@ -121,7 +122,7 @@ def curve_table(
     curves: NDArray[np.float64], replications: int, updates_per_day: int, first_update: int = 0
 ) -> pd.DataFrame:
     """Summed curves as a table, with the day at the end of each update and the number of replications."""
-    counts = ("running", "value_n")
+    counts = ("running", "value_n", "visited")
     columns: dict[str, NDArray[np.generic]] = {
         "day": (np.arange(1, len(curves) + 1) + first_update) / updates_per_day,
         "n": np.full(len(curves), replications),

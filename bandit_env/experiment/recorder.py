@@ -88,7 +88,7 @@ class Recorder:
         if self._plan.first_update + self._updates in self._value_updates:
             self._potential_value(running[~over], before, curves)
         if self._traced.size:
-            self._trace(running[~over], before, actions)
+            self._trace(running[~over], before, actions, info)
         if self._estimates is not None:
             self._estimates.update(running[~over], before, after, actions, info)
         self._updates += 1
@@ -134,25 +134,29 @@ class Recorder:
             curves[index, CURVES.index("value_n")] = rows.size
             curves[index, CURVES.index("value_sum")] = values.mean() * rows.size
 
-    def _trace(self, served: NDArray[np.intp], before: Counts, actions: NDArray[np.float32]) -> None:
+    def _trace(
+        self, served: NDArray[np.intp], before: Counts, actions: NDArray[np.float32], info: dict[str, Any]
+    ) -> None:
         place = np.searchsorted(served, self._traced)
         self._traced = self._traced[served.take(place, mode="clip") == self._traced] if served.size else served
         for row in self._traced:
             scores = actions[row, :-1]
             total = scores.sum()
             weights = scores / total if total > 0 else np.full_like(scores, 1 / scores.size)
-            self._steps[int(row)].append(
-                (before["day"][row, 0], weights, before["visits"][row].copy(), before["conversions"][row].copy())
-            )
+            counts = before["visits"][row].copy(), before["conversions"][row].copy()
+            world = info["rates"][row].copy(), float(info["served"][row])
+            self._steps[int(row)].append((before["day"][row, 0], weights, *counts, *world))
 
     def _one_trace(self, row: int) -> Trace:
         num_arms = self._rates.shape[1]
         steps = self._steps[row]
         if not steps:
             none = np.zeros((0, num_arms))
-            return Trace(int(self.replication[row]), np.zeros(0), none.astype(np.float32), none, none)
-        day, weights, visits, conversions = (np.array(column) for column in zip(*steps))
-        return Trace(int(self.replication[row]), day, weights, visits, conversions)
+            return Trace(
+                int(self.replication[row]), np.zeros(0), none.astype(np.float32), none, none, none, np.zeros(0)
+            )
+        day, weights, visits, conversions, rates, traffic = (np.array(column) for column in zip(*steps))
+        return Trace(int(self.replication[row]), day, weights, visits, conversions, rates, traffic)
 
 
 @kept([Path(__file__)])
@@ -185,6 +189,7 @@ def _accumulate(  # type: ignore[no-untyped-def]
             served += visits
             if rates[row, k] == best_rate[row]:
                 served_best += visits
+        curves[c, 9] += served > 0
         share = served_best / served if served > 0 else 0.0
         curves[c, 0] += 1
         curves[c, 1] += regret

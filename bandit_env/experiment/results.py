@@ -57,6 +57,8 @@ class Trace:
         day: days elapsed when each update began, shape (T,).
         weights: serving weights of each update, shape (T, K).
         visits, conversions: cumulative counts before each update, shape (T, K).
+        rates: the true rates of each update, shape (T, K).
+        served: visits of each update, shape (T,).
         prior: (a, b) of the Beta prior of every rate that the agent holds; Beta(1, 1) where it does not say.
         probability_best: P(best) given those counts and that prior, shape (T, K).
     """
@@ -66,6 +68,8 @@ class Trace:
     weights: NDArray[np.float32]
     visits: NDArray[np.float64]
     conversions: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    served: NDArray[np.float64]
     prior: tuple[float, float] = UNIFORM
 
     @cached_property
@@ -317,7 +321,7 @@ def prior_of(value: Any) -> tuple[float, float]:
     return (a, b) if 0 < a < math.inf and 0 < b < math.inf else UNIFORM
 
 
-TRACE_FIELDS = ("day", "weights", "visits", "conversions")
+TRACE_FIELDS = ("day", "weights", "visits", "conversions", "rates", "served")
 
 
 def trace_arrays(traces: Sequence[Trace]) -> dict[str, NDArray[Any]]:

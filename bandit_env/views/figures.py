@@ -16,7 +16,7 @@ from bandit_env.experiment.config import slug
 from bandit_env.experiment.files import write_atomically
 from bandit_env.experiment.results import LISTED_ARMS, Cell, Run, Trace
 from bandit_env.stats.posterior import weights_and_value_remaining
-from bandit_env.views import canvas, estimates, series
+from bandit_env.views import canvas, estimates, series, world_path
 from bandit_env.views.attempt import attempt
 from bandit_env.views.canvas import INK, QUIET, colour
 from bandit_env.views.summary import Z95, wilson
@@ -53,7 +53,7 @@ def all_figures(run: Run, max_scenarios: int | None = None, failures: list[str] 
     with canvas.style():
         for scenario, stem in zip(scenarios, _file_names(scenarios)):
             cells = [cell for cell in run.cells if cell.scenario == scenario]
-            for draw in (serving_weights, savings, daily_cost, regret, operating_characteristic, estimated):
+            for draw in (serving_weights, world, savings, daily_cost, regret, operating_characteristic, estimated):
                 drawing, failed = attempt(
                     f"figure {draw.__name__} of scenario {scenario!r}", draw, cells, run.config.get("seed")
                 )
@@ -128,6 +128,17 @@ def serving_weights(cells: Sequence[Cell], seed: object = None) -> Drawing | Non
         canvas.label_ends(axes, ends, size=8)
     panels[0].set_ylabel("share of traffic")
     return Drawing("weights", figure, caption)
+
+
+def world(cells: Sequence[Cell], seed: object = None) -> Drawing | None:
+    """The true rates by day and the traffic of one experiment, the same under every agent, where the world moves."""
+    cell = cells[0]
+    traces = [trace for trace in cell.traces if len(trace.day)]
+    if not cell.world.moves or not traces:
+        return None
+    trace = max(traces, key=lambda trace: len(trace.day))
+    caption = _caption(cells[:1], seed, f"experiment {trace.replication}, as {cell.agent} met it")
+    return Drawing("world", world_path.draw(cell, trace, caption, MAX_LINES), caption)
 
 
 def savings(cells: Sequence[Cell], seed: object = None) -> Drawing | None:

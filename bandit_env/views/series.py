@@ -50,12 +50,12 @@ def by_step(cell: Cell) -> pd.DataFrame:
     curves = cell.curves
     step = np.ceil(curves["day"].to_numpy() * units_per_day(cell) - 1e-9).astype(np.int64)
     if (np.diff(step) == 1).all():
-        return curves.assign(step=step, served_updates=curves["running"])
+        return curves.assign(step=step, served_updates=curves["visited"])
     grouped = curves.groupby(step)
     table = grouped.last()
     summed = ["regret_sum", "best_arm_sum", "value_n", "value_sum"]
     table[summed] = grouped[summed].sum()
-    table["served_updates"] = grouped["running"].sum()
+    table["served_updates"] = grouped["visited"].sum()
     return table.rename_axis("step").reset_index()
 
 

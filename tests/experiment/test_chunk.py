@@ -13,7 +13,7 @@ from bandit_env.experiment.results import Trace
 def a_chunk(replications=5, updates=4, seed=0):
     rng = np.random.default_rng(seed)
     rows = {name: rng.integers(0, 2, replications).astype(dtype) for name, dtype in ROWS.items()}
-    trace = Trace(3, np.arange(2.0), np.full((2, 2), 0.5, np.float32), rng.random((2, 2)), rng.random((2, 2)))
+    trace = Trace(3, np.arange(2.0), np.full((2, 2), 0.5, np.float32), *rng.random((3, 2, 2)), np.ones(2))
     return Chunk(rows, rng.random((updates, len(CURVES))), [trace])
 
 

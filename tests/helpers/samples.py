@@ -74,12 +74,21 @@ def cell(
             "best_arm_sumsq": (share**2).sum(axis=0),
             "value_n": served.sum(axis=0),
             "value_sum": served.sum(axis=0) * 0.25,
+            "visited": served.sum(axis=0),
         }
     )
     before = [np.concatenate([np.zeros((1, num_arms)), x.cumsum(axis=0)[:-1]]) for x in visits[:traces]]
     earned = [np.concatenate([np.zeros((1, num_arms)), x.cumsum(axis=0)[:-1]]) for x in conversions[:traces]]
     recorded = [
-        Trace(r, np.arange(n) / updates_per_day, weights[r, :n].astype(np.float32), before[r][:n], earned[r][:n])
+        Trace(
+            r,
+            np.arange(n) / updates_per_day,
+            weights[r, :n].astype(np.float32),
+            before[r][:n],
+            earned[r][:n],
+            np.tile(rates, (n, 1)),
+            visits[r, :n].sum(axis=1),
+        )
         for r, n in enumerate(lengths[:traces])
     ]
     world = {"rates": None if drawn else list(rates), "visits_per_day": visits_per_day}

@@ -295,3 +295,25 @@ def test_a_figure_renders_to_bytes():
     drawing = figures.all_figures(samples.run(samples.cell()))[-1]
     image = matplotlib.image.imread(io.BytesIO(figures.render(drawing.figure, "png", 50)))
     assert image.shape[1] == pytest.approx(canvas.WIDTH * 50, abs=1)
+
+
+def test_the_world_of_an_experiment_is_drawn_where_it_moves():
+    """The day's true rates while an arm is there, and the visits; nothing where the world stays as it is."""
+    from bandit_env.experiment import run
+
+    scenario = {
+        "rates": [0.1, 0.2],
+        "max_days": 12,
+        "traffic": "poisson",
+        "joins": [0, 3],
+        "leaves": [9, None],
+        "effects": [{"effect": "step", "day": 6, "factor": 0.5}],
+    }
+    cell = run(scenario, ["thompson"], 5, seed=1, executor=1).cells[0]
+    drawing = {d.name: d for d in figures.all_figures(samples.run(cell))}["experiment-world"]
+    rates, traffic = drawing.figure.axes[:2]
+    lines = {tuple(line.get_ydata()[~np.isnan(line.get_ydata())].round(9)) for line in rates.get_lines()}
+    assert lines >= {(0.1,) * 6 + (0.05,) * 3, (0.2,) * 3 + (0.1,) * 6}
+    assert traffic.get_lines()[0].get_ydata().tolist() == cell.traces[0].served.tolist()
+    assert 60 < cell.traces[0].served.mean() < 140
+    assert "R = 5" in drawing.caption

@@ -79,6 +79,9 @@ def test_two_updates_a_day_are_one_step(folder):
     assert [step for step, _ in found["trace/0/weight/arm_1"]] == [1, 2, 3]
     weights = [value for _, value in found["trace/0/weight/arm_1"]]
     assert weights == pytest.approx(cell.traces[0].weights[[1, 3, 4], 1].tolist(), rel=1e-6)
+    served = cell.traces[0].served
+    expected = [served[:2].sum(), served[2:4].sum(), served[4]]
+    assert [value for _, value in found["trace/0/visits"]] == pytest.approx(expected)
 
 
 def test_where_an_update_is_a_visit_steps_are_visits(folder):
@@ -122,6 +125,10 @@ def test_traces_hold_weights_and_probabilities_by_day(folder):
                 points = found[f"trace/{trace.replication}/{name}/arm_{arm}"]
                 assert [step for step, _ in points] == list(range(1, len(trace.day) + 1))
                 assert [value for _, value in points] == pytest.approx(expected[:, arm].tolist(), rel=1e-6)
+        assert [v for _, v in found[f"trace/{trace.replication}/rate/arm_1"]] == pytest.approx(
+            trace.rates[:, 1].tolist()
+        )
+        assert [v for _, v in found[f"trace/{trace.replication}/visits"]] == pytest.approx(trace.served.tolist())
     assert found["trace/0/probability_best/arm_0"][0][1] == 0.5  # no data yet
 
 
@@ -230,7 +237,7 @@ def test_custom_scalars_find_their_lines(folder):
                 assert {line.value, line.lower, line.upper} <= set(written)
             for pattern in chart.multiline.tag:
                 matches = [tag for tag in written if re.match(pattern, tag)]
-                assert len(matches) == 3
+                assert len(matches) == (1 if "visits" in pattern else 3)
                 found += matches
     assert sorted(found) == sorted(tag for tag in written if tag.startswith("trace/"))
 

@@ -123,7 +123,9 @@ def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, fl
     step = np.floor(trace.day * units_per_day + 1e-9).astype(np.int64) + 1
     last = np.flatnonzero(np.append(np.diff(step) > 0, True)) if len(step) else np.zeros(0, np.int64)
     arms = series.busiest(trace.weights, TRACED_ARMS)
-    names: dict[str, Any] = {"weight": trace.weights}
+    names: dict[str, Any] = {"weight": trace.weights, "rate": trace.rates}
+    visits = np.add.reduceat(trace.served, np.append(0, last[:-1] + 1)) if len(last) else trace.served
+    traffic = dict(zip(last.tolist(), visits.tolist(), strict=True))
     if trace.weights.shape[1] <= LISTED_ARMS:
         names["probability_best"] = trace.probability_best
     for index in last[series.thin(len(last), POINTS)]:
@@ -133,7 +135,8 @@ def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, fl
                 f"trace/{trace.replication}/{name}/arm_{arm}": float(values[index, arm])
                 for name, values in names.items()
                 for arm in arms
-            },
+            }
+            | {f"trace/{trace.replication}/visits": traffic[int(index)]},
         )
 
 
@@ -163,11 +166,15 @@ def _layout(cell: Cell) -> "Summary":
     layout = layout_pb2.Layout()
     regret = layout.category.add(title="Regret (conversions) by day")
     regret.chart.add(title="Mean regret with its 95 % interval", margin=margin)
-    for title, name in (("Serving weights", "weight"), ("P(best)", "probability_best")):
+    for title, name in (("Serving weights", "weight"), ("P(best)", "probability_best"), ("True rates", "rate")):
         category = layout.category.add(title=f"{title} of single experiments by day")
         for trace in cell.traces:
             lines = layout_pb2.MultilineChartContent(tag=[rf"trace/{trace.replication}/{name}/arm_\d+$"])
             category.chart.add(title=f"{title}, experiment {trace.replication}", multiline=lines)
+    category = layout.category.add(title="Traffic of single experiments by day")
+    for trace in cell.traces:
+        lines = layout_pb2.MultilineChartContent(tag=[f"trace/{trace.replication}/visits$"])
+        category.chart.add(title=f"Visits, experiment {trace.replication}", multiline=lines)
     summary = Summary()
     summary.value.add(
         tag=metadata.CONFIG_SUMMARY_TAG,

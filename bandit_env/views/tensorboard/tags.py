@@ -39,7 +39,7 @@ CURVE_TAGS = (
     Tag(
         "traffic/best_arm",
         "share",
-        "mean over those running of the share of the day's visits on the best arms",
+        "mean over those running of the share of the day's visits on the day's best arms",
     ),
     Tag(
         "posterior/value_remaining",
@@ -56,6 +56,8 @@ TRACE_TAGS = (
         "probability",
         "P(arm k is best) given all data as the day began, under the agent's prior (Beta(1, 1) where it has none)",
     ),
+    Tag("trace/<replication>/rate/arm_<k>", "share", "true rate of arm k on the day"),
+    Tag("trace/<replication>/visits", "visits", "traffic of the day, all arms together"),
 )
 FINAL_TAGS = (  # in the order of the hparams page, which shows the first five until asked for more
     Tag("final/stopping_day", "days", "mean stopping day"),
