@@ -157,7 +157,7 @@ class Allocation(Agent, Part):
         declared, claims = rule.decide(evidence)
         if not evidence.all_available:  # an arm that has left cannot be shipped: the experiment goes on
             there = np.take_along_axis(evidence.available, np.maximum(declared, 0)[:, None], axis=1)[:, 0]
-            declared, claims = np.where(there, declared, -1), claims & there
+            declared, claims = np.where(there, declared, -1), claims & there & (evidence.num_available[:, 0] > 1)
         self._claims[evidence.experiments] = claims
         return encode_action(self._schedule.serve(self, evidence), declared)
 

@@ -17,6 +17,11 @@ State = dict[str, NDArray[Any]]
 """What a part of an agent remembers: arrays whose first axis is the batch's experiments."""
 
 
+def or_one(visits: Floats) -> Floats:
+    """The visits as a divisor: 1 where there are none. A memory's counts may lie between."""
+    return np.where(visits > 0, visits, 1.0)
+
+
 class Evidence:
     """The counts of n experiments, and what follows from them.
 
@@ -153,7 +158,7 @@ class Evidence:
     @property
     def rate(self) -> Floats:
         """Observed conversion rate of every arm, shape (n, K); 0 for an arm without visits."""
-        return self.conversions / np.where(self.visits > 0, self.visits, 1)
+        return self.conversions / or_one(self.visits)
 
     @property
     def posterior_mean(self) -> Floats:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agents import _check
 from agents.allocation import Allocation, share_among_leaders
-from agents.evidence import Evidence
+from agents.evidence import Evidence, or_one
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class UCB1(IndexPolicy):
         _check.positive("exploration", self.exploration)
 
     def index(self, evidence: Evidence) -> Floats:
-        width = np.sqrt(self.exploration * _log_visits(evidence) / _divisor(evidence.visits))
+        width = np.sqrt(self.exploration * _log_visits(evidence) / or_one(evidence.visits))
         return np.where(evidence.visits > 0, evidence.rate + width, np.inf)
 
 
@@ -72,7 +72,7 @@ class KLUCB(IndexPolicy):
 
         log_visits = _log_visits(evidence)
         reach = log_visits + self.c * np.log(np.maximum(log_visits, 1))
-        index = kl_upper(evidence.rate, reach / _divisor(evidence.visits))
+        index = kl_upper(evidence.rate, reach / or_one(evidence.visits))
         return np.where(evidence.visits > 0, index, np.inf)
 
 
@@ -99,11 +99,6 @@ class BayesUCB(IndexPolicy):
         tail = 1 / ((evidence.total_visits[:, None] + 1) * np.log(horizon) ** self.c)
         successes, failures = evidence.conversions, evidence.visits - evidence.conversions
         return np.asarray(betainccinv(successes + a, failures + b, tail), np.float64)
-
-
-def _divisor(visits: Floats) -> Floats:
-    """The visits, with 1 for none; a memory's counts may lie between."""
-    return np.where(visits > 0, visits, 1.0)
 
 
 def _log_visits(evidence: Evidence) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import _check
-from agents.evidence import Evidence
+from agents.evidence import Evidence, or_one
 from agents.stopping.classical import winner
 from agents.stopping.rule import Decision, StoppingRule, declare
 
@@ -39,6 +39,7 @@ class MixtureSPRT(StoppingRule):
     variance: float | None = None
     relative_sd: float | None = None
     source: ClassVar[str] = "Johari, Koomen, Pekelis and Walsh (2022), Operations Research 70, eq. 9"
+    promise: ClassVar[str] = "a level of alpha at all times together"
 
     def __post_init__(self) -> None:
         _check.fraction("alpha", self.alpha)
@@ -51,7 +52,7 @@ class MixtureSPRT(StoppingRule):
         log_ratio = log_pooled_mixture_ratio(evidence.conversions, evidence.visits, variance)
         rate = evidence.rate
         significant = log_ratio >= np.log((evidence.task.num_arms - 1) / self.alpha)
-        arm, claims = winner(rate - rate[:, :1], significant, rate)
+        arm, claims = winner(rate - rate[:, :1], significant, rate, evidence.available)
         return declare(claims, arm), claims
 
 
@@ -69,26 +70,26 @@ def log_pooled_mixture_ratio(conversions: Floats, visits: Floats, variance: Floa
     Returns:
         Shape (n, K); 0 for arm 0 itself, and where an arm has no visits or p is 0 or 1.
     """
-    pooled, visits_or_one = _pooled_rate(conversions, visits), np.maximum(visits, 1)
+    pooled, visits_or_one = _pooled_rate(conversions, visits), or_one(visits)
     v = pooled * (1 - pooled) * (1 / visits_or_one + 1 / visits_or_one[:, :1])
     return _log_ratio(conversions, visits, v, variance)
 
 
 def _pooled_rate(conversions: Floats, visits: Floats) -> Floats:
     """The rate of every arm and arm 0 together, shape (n, K)."""
-    return np.asarray((conversions + conversions[:, :1]) / np.maximum(visits + visits[:, :1], 1))
+    return np.asarray((conversions + conversions[:, :1]) / or_one(visits + visits[:, :1]))
 
 
 def log_mixture_ratio(conversions: Floats, visits: Floats, variance: float = 1e-4) -> Floats:
     """The same as published, with v = p_k q_k / n_k + p_0 q_0 / n_0, each arm at its own rate; 0 where v is 0."""
-    visits_or_one = np.maximum(visits, 1)
+    visits_or_one = or_one(visits)
     rate = conversions / visits_or_one
     spread = rate * (1 - rate) / visits_or_one
     return _log_ratio(conversions, visits, spread + spread[:, :1], variance)
 
 
 def _log_ratio(conversions: Floats, visits: Floats, v: Floats, tau2: Floats | float) -> Floats:
-    rate = conversions / np.maximum(visits, 1)
+    rate = conversions / or_one(visits)
     difference = rate - rate[:, :1]
     known = (v > 0) & (visits > 0) & (visits[:, :1] > 0)
     known[:, 0] = False
@@ -113,6 +114,7 @@ class ConfidenceSequence(StoppingRule):
     alpha: float = 0.05
     mixture: tuple[float, float] = (1.0, 1.0)
     source: ClassVar[str] = "Howard, Ramdas, McAuliffe and Sekhon (2021), Annals of Statistics 49, proposition 7"
+    promise: ClassVar[str] = "a level of alpha at all times together"
 
     def __post_init__(self) -> None:
         _check.fraction("alpha", self.alpha)
@@ -121,6 +123,7 @@ class ConfidenceSequence(StoppingRule):
     def decide(self, evidence: Evidence) -> Decision:
         level = self.alpha / evidence.task.num_arms
         lower, upper = confidence_bounds(evidence.conversions, evidence.visits, level, self.mixture)
+        lower, upper = evidence.present(lower), evidence.present(upper)
         leader = lower.argmax(axis=1)
         rows = np.arange(len(leader))
         best_lower = lower[rows, leader]
@@ -153,7 +156,7 @@ def confidence_bounds(
     from agents._kernels import kl_upper
 
     a, b = mixture
-    visits_or_one = np.maximum(visits, 1)
+    visits_or_one = or_one(visits)
     rate = conversions / visits_or_one
     failures = visits - conversions
     largest = xlogy(conversions, rate) + xlogy(failures, failures / visits_or_one)
@@ -185,31 +188,39 @@ class GeneralizedLikelihoodRatio(StoppingRule):
     delta: float = 0.05
     threshold: str = "practical"
     source: ClassVar[str] = "Garivier and Kaufmann (2016), COLT, sections 3.2 and 6, theorem 10"
+    promise: ClassVar[str] = "an error of at most delta at all times together"
 
     def __post_init__(self) -> None:
         _check.fraction("delta", self.delta)
         _check.choice("threshold", self.threshold, THRESHOLDS)
 
     def decide(self, evidence: Evidence) -> Decision:
-        statistic, leader = likelihood_ratio(evidence.conversions, evidence.visits)
+        statistic, leader = likelihood_ratio(evidence.conversions, evidence.visits, evidence.available)
         t = np.maximum(evidence.total_visits, 1)
         growth = np.log(t) + 1 if self.threshold == "practical" else 2 * t * (evidence.task.num_arms - 1)
         stop = statistic > np.log(growth / self.delta)
         return declare(stop, leader), stop
 
 
-def likelihood_ratio(conversions: Floats, visits: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """The least log likelihood ratio of the leader against another arm (n,), and the leader (n,)."""
+def likelihood_ratio(
+    conversions: Floats, visits: Floats, available: NDArray[np.bool_] | None = None
+) -> tuple[Floats, NDArray[np.intp]]:
+    """The least log likelihood ratio of the leader against another arm (n,), and the leader (n,).
+
+    Of the arms that are `available`, (n, K): all, where it is None.
+    """
     from scipy.special import xlogy
 
-    rate = conversions / np.maximum(visits, 1)
-    leader = rate.argmax(axis=1)
+    rate = conversions / or_one(visits)
+    leader = (rate if available is None else np.where(available, rate, -1.0)).argmax(axis=1)
     rows = np.arange(len(leader))[:, None]
     pooled_conversions = conversions + conversions[rows, leader[:, None]]
     pooled_visits = visits + visits[rows, leader[:, None]]
     own = xlogy(conversions, rate) + xlogy(visits - conversions, 1 - rate)
-    pooled_rate = pooled_conversions / np.maximum(pooled_visits, 1)
+    pooled_rate = pooled_conversions / or_one(pooled_visits)
     pooled = xlogy(pooled_conversions, pooled_rate) + xlogy(pooled_visits - pooled_conversions, 1 - pooled_rate)
     ratio = own + own[rows, leader[:, None]] - pooled
     ratio[rows[:, 0], leader] = np.inf
+    if available is not None:
+        ratio[~available] = np.inf
     return ratio.min(axis=1), leader

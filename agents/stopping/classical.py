@@ -38,6 +38,7 @@ class FixedSample(StoppingRule):
     alpha: float = 0.05
     visits_per_arm: float | None = None
     source: ClassVar[str] = 'Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions", chapter 4'
+    promise: ClassVar[str] = "a level of alpha, and the planned power"
 
     def __post_init__(self) -> None:
         if self.visits_per_arm is not None and (self.baseline is not None or self.target is not None):
@@ -83,16 +84,19 @@ class FixedSample(StoppingRule):
         return num_arms * ceil(per_arm)
 
     def decide(self, evidence: Evidence) -> Decision:
-        stop = evidence.total_visits >= self.planned_visits(evidence.task.num_arms)
+        stop = evidence.total_served >= self.planned_visits(evidence.task.num_arms)
         if not stop.any():
             return np.full(len(stop), -1), stop
         z, p_value = two_proportion_test(evidence.conversions, evidence.visits)
-        arm, claims = winner(z, p_value <= self.alpha / (evidence.task.num_arms - 1), evidence.rate)
+        arm, claims = winner(z, p_value <= self.alpha / (evidence.task.num_arms - 1), evidence.rate, evidence.available)
         return declare(stop, arm), claims & stop
 
 
 def winner(
-    z: NDArray[np.float64], significant: NDArray[np.bool_], rate: NDArray[np.float64]
+    z: NDArray[np.float64],
+    significant: NDArray[np.bool_],
+    rate: NDArray[np.float64],
+    available: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """The arm to ship after tests against the control, and whether it is claimed to be better.
 
@@ -100,14 +104,17 @@ def winner(
         z: test statistics against arm 0, positive where the arm is ahead, shape (n, K).
         significant: which of them are significant, shape (n, K); column 0 is ignored.
         rate: observed rates, shape (n, K).
+        available: the arms that are there, shape (n, K); None is all. Others are neither shipped nor compared with.
 
     Returns:
         The significantly better arm with the highest rate, the first on ties, or 0 (n,); whether it is
         claimed (n,): always for a variation, and for the control where every variation is significantly worse.
     """
-    better = significant & (z > 0)
+    there = np.ones_like(significant) if available is None else available
+    better = significant & (z > 0) & there
     better[:, 0] = False
     found = np.logical_or.reduce(better, axis=1)
     arm = np.where(found, np.where(better, rate, -1.0).argmax(axis=1), 0)
-    control_wins = (significant & (z < 0))[:, 1:].all(axis=1)
+    worse = (significant & (z < 0))[:, 1:]
+    control_wins = (worse | ~there[:, 1:]).all(axis=1) & worse.any(axis=1)
     return arm, np.logical_or(found, control_wins)

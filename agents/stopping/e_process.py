@@ -57,6 +57,5 @@ class EProcess(StoppingRule):
             return np.full(len(evidence), -1), np.zeros(len(evidence), dtype=bool)
         # The mean of the log odds ratio under the mixture: its sign says which of the two is ahead.
         ratio = (np.exp(log_ratio + e_process.LOG_PRIOR - log_e[..., None]) * e_process.NODES).sum(axis=-1)
-        gone = ~evidence.available
-        arm, claims = winner(np.where(gone, -np.inf, ratio), named | gone, ratio)
+        arm, claims = winner(ratio, named, ratio, evidence.available)
         return declare(claims, arm), claims

@@ -35,7 +35,7 @@ class RepeatedTest(StoppingRule):
 
     def decide(self, evidence: Evidence) -> Decision:
         z, p_value = two_proportion_test(evidence.conversions, evidence.visits)
-        arm, claims = winner(z, p_value <= self.alpha / (evidence.task.num_arms - 1), evidence.rate)
+        arm, claims = winner(z, p_value <= self.alpha / (evidence.task.num_arms - 1), evidence.rate, evidence.available)
         return declare(claims, arm), claims
 
 
@@ -64,6 +64,7 @@ class GroupSequential(StoppingRule):
     source: ClassVar[str] = (
         "Pocock (1977), Biometrika 64; O'Brien and Fleming (1979), Biometrics 35; Lan and DeMets (1983), Biometrika 70"
     )
+    promise: ClassVar[str] = "a level of alpha over all looks"
 
     def __post_init__(self) -> None:
         _check.choice("shape", self.shape, SHAPES)
@@ -85,7 +86,7 @@ class GroupSequential(StoppingRule):
             return np.full(len(update), -1), looking
         z, _ = two_proportion_test(evidence.conversions, evidence.visits)
         crossed = np.abs(z) >= np.asarray(bounds)[look, None]
-        arm, claims = winner(z, crossed & (looking | last)[:, None], evidence.rate)
+        arm, claims = winner(z, crossed & (looking | last)[:, None], evidence.rate, evidence.available)
         return declare(claims | last, arm), claims
 
 

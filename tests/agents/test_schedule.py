@@ -138,3 +138,33 @@ def test_an_arm_that_has_left_is_not_declared():
 def test_bad_schedules_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         agents.make("uniform", **arguments)
+
+
+@pytest.mark.parametrize("rule", ["repeated-test", "mixture-sprt", "confidence-sequence", "glr"])
+def test_tests_compare_the_arms_that_are_there(rule):
+    """The arm that has left is ahead of all; of the others arm 1 is; where that has left too, there is no claim."""
+    visits, conversions = np.full((1, 3), 1e4), np.array([[400.0, 800.0, 3000.0]])
+    for leaves, expected in (((None, None, 5), 1), ((None, 5, 5), 0)):
+        agent = agents.make("uniform", stopping=rule)
+        agent.reset(Task(3, 100, leaves=leaves), 1, np.random.default_rng(0))
+        action = agent.act(
+            {"visits": visits, "conversions": conversions, "day": np.full((1, 1), 7.0)}, np.zeros(1, int)
+        )
+        declared = action[0, :-1].argmax() if action[0, -1] else -1
+        claims = agent.claims_winner(np.zeros(1, int), np.array([declared]))[0]
+        assert claims == (expected == 1)
+        assert declared == 1 if expected == 1 else declared in (0, -1)
+
+
+def test_the_fixed_sample_counts_what_was_served_whatever_the_memory():
+    agent = agents.make(
+        "uniform", stopping={"rule": "fixed-sample", "visits_per_arm": 300}, memory={"memory": "window", "days": 1}
+    )
+    agent.reset(Task(2, 100), 1, np.random.default_rng(0))
+    for day in range(8):
+        counts = np.full((1, 2), 50.0 * day)
+        action = agent.act(
+            {"visits": counts, "conversions": counts / 50, "day": np.full((1, 1), float(day))}, np.zeros(1, int)
+        )
+        assert (action[0, -1] == 1) == (day >= 6)
+    assert "a level of alpha" in agent.remarks(Task(2, 100))[0]
