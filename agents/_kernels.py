@@ -137,36 +137,3 @@ def optimal_proportions(rate: Floats) -> tuple[Floats, Floats]:
     for i in range(rate.shape[0]):
         inverse_time[i] = _proportions(rate[i], out[i], shares)
     return out, inverse_time
-
-
-@compiled
-def gittins_table(horizon: int, a: float, b: float, grid: Floats, offsets: NDArray[np.int64]) -> Floats:
-    """Finite-horizon Gittins indices of every state, at offsets[m] + s (horizon - m + 1) + f for m visits left.
-
-    With none left it is the mean; elsewhere it is NaN, where s + f exceeds the visits made.
-
-    Backward induction of "this arm, or a known rate for all visits left" on a grid of known rates. The gain
-    of one more visit falls with the known rate; the index is where it crosses zero, between two points of the
-    grid linearly.
-    """
-    table = np.full(offsets[-1], np.nan)
-    value = np.zeros((horizon + 1, horizon + 1, grid.shape[0]))  # (s, f, known rate), of m - 1 visits left
-    for m in range(horizon + 1):
-        width = horizon - m + 1
-        for pulled in range(width):
-            for s in range(pulled + 1):
-                f = pulled - s
-                mean = (s + a) / (pulled + a + b)
-                index, previous = grid[0] if m else mean, 0.0
-                for g in range(grid.shape[0] if m else 0):
-                    known = grid[g] * m
-                    go_on = mean * (1.0 + value[s + 1, f, g]) + (1.0 - mean) * value[s, f + 1, g]
-                    gain = go_on - known
-                    if gain > 0.0:
-                        index = grid[g]
-                    elif g > 0 and previous > 0.0:
-                        index = grid[g - 1] + (grid[g] - grid[g - 1]) * previous / (previous - gain)
-                    previous = gain
-                    value[s, f, g] = max(go_on, known)
-                table[offsets[m] + s * width + f] = index
-    return table

@@ -25,7 +25,7 @@ def index_table(
 ) -> NDArray[np.float64]:
     """Indices at [days left, days served, conversions], the conversions up to `most`; more count as `most`.
 
-    "This arm, or a known rate for all the days left", as in `agents._kernels.gittins_table`.
+    "This arm, or a known rate for all the days left", at the known rates of a grid, between which the index is linear.
     """
     chance = np.zeros((days, most + 1, per_day + 1))  # of the next day's conversions
     for served in range(days):

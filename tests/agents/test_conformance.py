@@ -32,6 +32,7 @@ AGENTS = {
     "google-2013": ({}, None),
     "growthbook": ({"min_visits": 20}, None),
     "gittins": ({}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
+    "gittins-discounted": ({"discount": 0.9}, VISIT_BY_VISIT + FIVE_ARMS_VISIT_BY_VISIT),
     "kl-ucb": ({"c": 3}, None),
     "learned": ({}, DAILY),
     "log-odds-thompson": ({}, None),

@@ -10,7 +10,7 @@ from scipy.special import betaln
 
 import agents
 from agents.allocations.dynamic_programming import policy_of, policy_value, solve, states
-from agents.allocations.gittins import index_table
+from agents.allocations.gittins import discounted_index_table, index_table
 from bandit_env.world.task import Task
 
 
@@ -136,33 +136,86 @@ def test_the_posterior_index_at_five_arms_and_100_visits():
     assert abs(total.mean() - 78.15) < 4 * np.hypot(total.std() / np.sqrt(count), 0.05)
 
 
-def gittins_by_hand(s, f, left):
-    """The index by bisection on the known rate, with the textbook recursion for each."""
+def gittins_by_hand(n, s, left, discount=1.0):
+    """The index by bisection on the known rate, with the textbook recursion for each: no table, no layout."""
+    # Discounted, the horizon is endless, and after `left` visits the arm counts as known.
+    remaining = np.arange(left, -1, -1.0) if discount == 1 else np.full(left + 1, 1 / (1 - discount))
 
     def gain(known):
-        @cache
-        def value(s, f, left):
-            return 0.0 if left == 0 else max(known * left, go_on(s, f, left))
-
-        def go_on(s, f, left):
-            mean = (s + 1) / (s + f + 2)
-            return mean * (1 + value(s + 1, f, left - 1)) + (1 - mean) * value(s, f + 1, left - 1)
-
-        return go_on(s, f, left) - known * left
+        mean = (s + np.arange(left + 1) + 1) / (n + left + 2)
+        value = np.zeros(left + 1) if discount == 1 else np.maximum(mean, known) * remaining[left]
+        for step in range(left - 1, -1, -1):
+            mean = (s + np.arange(step + 1) + 1) / (n + step + 2)
+            go_on = mean * (1 + discount * value[1:]) + (1 - mean) * discount * value[:-1]
+            value = np.maximum(go_on, known * remaining[step])
+        return go_on[0] - known * remaining[0]
 
     low, high = 0.0, 1.0
-    for _ in range(40):
+    for _ in range(48):
         middle = (low + high) / 2
         low, high = (middle, high) if gain(middle) > 0 else (low, middle)
     return low
 
 
-@pytest.mark.parametrize(("s", "f", "left"), [(0, 0, 1), (0, 0, 20), (3, 5, 10), (0, 8, 12), (6, 0, 14), (1, 1, 7)])
-def test_the_gittins_index_by_bisection(s, f, left):
-    horizon = 20
+def place(n, s, left):
+    """Where a state stands in the table."""
+    total = n + left
+    return total * (total + 1) * (total + 2) // 6 + n * (n + 1) // 2 + s
+
+
+def test_the_gittins_index_by_bisection():
+    horizon = 100
     table = index_table(horizon)
-    start = sum((horizon - m + 1) ** 2 for m in range(left))
-    assert table[start + s * (horizon - left + 1) + f] == pytest.approx(gittins_by_hand(s, f, left), abs=2e-5)
+    rng = np.random.default_rng(0)
+    drawn = [(n, int(rng.integers(n + 1)), int(rng.integers(1, horizon - n + 1))) for n in rng.integers(0, 100, 40)]
+    assert len(table) == place(horizon, horizon, 0) + 1
+    for n, s, left in [(0, 0, 100), (1, 1, 99), (1, 0, 99), (99, 0, 1), (2, 1, 7), (50, 50, 50), *drawn]:
+        assert table[place(n, s, left)] == pytest.approx(gittins_by_hand(n, s, left), abs=1e-8), (n, s, left)
+
+
+def test_the_gittins_index_under_another_prior():
+    # Beta(4, 2) is the uniform prior after 3 conversions of 4 visits.
+    assert index_table(10, (4.0, 2.0))[place(2, 1, 8)] == pytest.approx(gittins_by_hand(6, 4, 8), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("discount", "won", "lost", "index"),
+    # Gittins' tables print the first three as .7029, .8695 and .6677; five digits by an independent programme.
+    [
+        (0.9, 1, 1, 0.70289),
+        (0.9, 10, 2, 0.86949),
+        (0.9, 10, 6, 0.66766),
+        (0.99, 1, 1, 0.86986),
+        (0.99, 2, 1, 0.91018),
+        (0.99, 1, 2, 0.70054),
+        (0.99, 2, 2, 0.78436),
+        (0.99, 5, 5, 0.66972),
+    ],
+)
+def test_published_discounted_indices(discount, won, lost, index):
+    n, s = won + lost - 2, won - 1
+    table = discounted_index_table(14, discount)
+    assert table[n * (n + 1) // 2 + s] == pytest.approx(index, abs=5.1e-6)
+
+
+def test_discounted_indices_by_bisection():
+    table = discounted_index_table(40, 0.9)
+    for n, s in [(0, 0), (1, 0), (1, 1), (7, 3), (40, 0), (40, 40), (33, 21)]:
+        by_hand = gittins_by_hand(n, s, 250, discount=0.9)
+        assert table[n * (n + 1) // 2 + s] == pytest.approx(by_hand, abs=1e-6), (n, s)
+
+
+def test_the_discounted_agent_serves_the_larger_index():
+    # Of (10, 2) and (10, 6) the first; of (2, 2) and (1, 1) the one that is known less, though the means are equal.
+    for conversions, visits, best in (
+        ([9, 9], [10, 14], [1, 0]),
+        ([1, 0], [2, 0], [0, 1]),
+        ([1, 1], [2, 2], [0.5, 0.5]),
+    ):
+        weights, _, _ = first_action(
+            agents.make("gittins-discounted", discount=0.9), conversions, visits, visits_per_day=1, max_days=40
+        )
+        assert weights[0].tolist() == best
 
 
 def test_at_the_horizon_the_gittins_index_is_the_mean():
@@ -170,7 +223,7 @@ def test_at_the_horizon_the_gittins_index_is_the_mean():
         agents.make("gittins"), [[0, 8], [2, 1]], [[0, 10], [5, 5]], visits_per_day=1, max_days=10
     )
     assert weights.tolist() == [[0, 1], [1, 0]]
-    assert index_table(10)[: 11**2].reshape(11, 11)[8, 2] == 9 / 12
+    assert index_table(10)[place(10, 8, 0)] == 9 / 12
 
 
 @pytest.mark.parametrize(
@@ -179,9 +232,20 @@ def test_at_the_horizon_the_gittins_index_is_the_mean():
         ("bayes-optimal", Task(3, 1, max_days=50), "two arms; got 3"),
         ("bayes-optimal", Task(2, 100, max_days=50), "expected as many updates as visits a day, got 1 updates for 100"),
         ("bayes-optimal", Task(2, 1, max_days=1000), "expected a horizon of 1 to 150 visits, got 1000"),
-        ("gittins", Task(5, 1, max_days=1000), "expected a horizon of 1 to 400 visits"),
+        ("gittins-discounted", Task(5, 100, max_days=50), "expected as many updates as visits a day"),
+        ("gittins-discounted", Task(5, 1, max_days=4000), "expected a horizon of 1 to 3625 visits"),
+        ("gittins", Task(5, 1, max_days=1000), "expected a horizon of 1 to 500 visits"),
     ],
 )
 def test_a_task_that_the_table_cannot_hold_is_refused(name, task, message):
     with pytest.raises(ValueError, match=message):
         agents.make(name).reset(task, 1, np.random.default_rng(0))
+
+
+def test_a_discount_that_looks_too_far_is_refused():
+    with pytest.raises(
+        ValueError, match=r"discount is 0.999, which looks 13,809 visits ahead; expected less than 5,000"
+    ):
+        agents.make("gittins-discounted", discount=0.999).reset(Task(2, 1, max_days=10), 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="discount is 1; expected a number between 0 and 1"):
+        agents.make("gittins-discounted", discount=1)
