@@ -2,7 +2,7 @@
 
 The score S(t) at the share t of the information is a Brownian motion, z = S(t) / sqrt(t). Between looks its
 density is carried forward by a normal kernel: Armitage, McPherson and Rowe (1969). Gauss-Legendre nodes on
-the interval that has not stopped.
+panels of the half that has not stopped; bounds to 1e-6 up to |z| = 7.5, where less than 1e-13 is spent.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 
 SHAPES = ("pocock", "obrien-fleming", "pocock-spending", "obrien-fleming-spending")
 FARTHEST = 9.0  # |z| beyond which nothing is integrated: probability 2e-19
-NODES_PER_KERNEL = 3  # nodes within one standard deviation of the step between looks
-MIN_NODES = 64
+REACH = 7.0  # standard deviations of a step beyond which nothing is carried: probability 3e-12
+PANEL, NODES = 16.0, 28  # standard deviations of a step in a panel of the half that has not stopped, and nodes there
 
 
 @lru_cache(maxsize=64)
@@ -67,8 +67,9 @@ def crossings(bounds: Sequence[float], times: Sequence[float], drift: float = 0.
     walk, found = _Walk(), []
     for time, bound in zip(times, bounds, strict=True):
         step, edge = time - walk.time, bound * sqrt(time)
-        mass = walk.mass * np.exp(drift * walk.nodes - drift**2 * walk.time / 2)
-        middle = walk.nodes + drift * step
+        nodes = np.concatenate([-walk.nodes, walk.nodes])
+        mass = np.tile(walk.mass / 2, 2) * np.exp(drift * nodes - drift**2 * walk.time / 2)
+        middle = nodes + drift * step
         found.append([mass @ ndtr((side * middle - edge) / sqrt(step)) for side in (-1, 1)])
         walk.look(time, bound)
     return np.array(found)
@@ -77,12 +78,7 @@ def crossings(bounds: Sequence[float], times: Sequence[float], drift: float = 0.
 def _spend(spent: Callable[[float, float], float], times: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     walk, so_far, bounds = _Walk(), 0.0, []
     for time in times:
-        due = spent(alpha, time) - so_far
-        reaches = walk.chance_beyond(time)
-        if due <= reaches(FARTHEST):
-            bound = inf
-        else:
-            bound = _root(lambda z, due=due, reaches=reaches: due - reaches(z), 0.0, FARTHEST)  # type: ignore[misc]
+        bound = walk.bound_that_spends(time, spent(alpha, time) - so_far)
         so_far += walk.look(time, bound)
         bounds.append(bound)
     return tuple(bounds)
@@ -93,36 +89,45 @@ class _Walk:
 
     def __init__(self) -> None:
         self.time = 0.0
-        self.nodes = np.zeros(1)
-        self.mass = np.ones(1)  # density times quadrature weight
+        self.nodes = np.zeros(1)  # of the right half; the left is its image
+        self.mass = np.ones(1)  # density of both halves times quadrature weight
 
-    def chance_beyond(self, time: float) -> Callable[[float], float]:
-        """Z -> probability to have gone on so far and be beyond -z or z at `time`."""
-        from scipy.special import ndtr
+    def bound_that_spends(self, time: float, due: float) -> float:
+        """The bound of z at `time` at which the walk stops there with probability `due`."""
+        from agents.stopping._walk import edge_that_spends
 
-        sd, root = sqrt(time - self.time), sqrt(time)
-
-        def beyond(z: float) -> float:
-            edge = z * root
-            return float(self.mass @ (ndtr((self.nodes - edge) / sd) + ndtr((-edge - self.nodes) / sd)))
-
-        return beyond
+        root = sqrt(time)
+        return float(edge_that_spends(self.nodes, self.mass, *self._step(time), due, FARTHEST * root)) / root
 
     def look(self, time: float, bound: float) -> float:
         """Look at `time` and stop beyond the bound; returns the probability to stop here."""
-        stopped = self.chance_beyond(time)(bound) if bound < inf else 0.0
-        sd = sqrt(time - self.time)
+        from agents.stopping._walk import beyond, carry
+
+        sd, reach = self._step(time)
         edge = min(bound, FARTHEST) * sqrt(time)
-        unit, weight = _legendre(MIN_NODES * ceil(NODES_PER_KERNEL * edge / sd / MIN_NODES))
-        nodes = edge * unit
-        kernel = np.exp(-0.5 * ((nodes[:, None] - self.nodes) / sd) ** 2) / (sd * sqrt(2 * np.pi))
-        self.time, self.nodes, self.mass = time, nodes, edge * weight * (kernel @ self.mass)
-        return stopped
+        stopped = beyond(self.nodes, self.mass, edge, sd, reach)[0] if bound < inf else 0.0
+        nodes, weight = _panels(edge, ceil(edge / sd / PANEL))
+        self.time, self.nodes, self.mass = time, nodes, weight * carry(self.nodes, self.mass, nodes, sd, reach)
+        return float(stopped)
+
+    def _step(self, time: float) -> tuple[float, float]:
+        """The step's standard deviation, and how many of them matter: what is at z now was z sd / sqrt(time) nearer."""
+        sd = sqrt(time - self.time)
+        return sd, REACH + FARTHEST * sd / sqrt(time)
 
 
-@lru_cache(maxsize=256)
-def _legendre(count: int) -> tuple[Floats, Floats]:
-    return np.polynomial.legendre.leggauss(count)
+def _panels(edge: float, count: int) -> tuple[Floats, Floats]:
+    """Nodes of Gauss and Legendre on `count` equal panels of [0, edge], and their weights."""
+    unit, weight = _legendre()
+    width = edge / count
+    nodes = (width * (np.arange(count)[:, None] + unit)).ravel()
+    return nodes, np.tile(width * weight, count)
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[Floats, Floats]:
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    return 0.5 * (nodes + 1), 0.5 * weights
 
 
 def _spend_obrien_fleming(alpha: float, time: float) -> float:

@@ -79,12 +79,47 @@ def test_spending_functions_are_spent_look_by_look(shape, spent):
         assert crossed == pytest.approx(spent(times[looks - 1]), abs=5e-6)
 
 
-def test_daily_looks_keep_the_level_and_are_quick():
+def test_daily_looks_keep_the_level():
     times = tuple(day / 223 for day in range(14, 224))
     for shape in SHAPES:
         bounds = boundaries(shape, times, 0.05)
         assert crossing_probability(list(bounds), times) == pytest.approx(0.05, abs=1e-9)
     assert boundaries("pocock", (1.0,), 0.05) == pytest.approx([stats.norm.isf(0.025)])
+
+
+def walk_on_a_lattice(bounds, times, points):
+    """P(|z| exceeds its bound at some look) by Simpson's rule on a fixed number of points: no code of the package's."""
+    nodes, mass, before, crossed = np.zeros(1), np.ones(1), 0.0, []
+    simpson = np.array([1.0] + [4.0, 2.0] * (points // 2 - 1) + [4.0, 1.0]) / 3
+    for bound, time in zip(np.minimum(bounds, 9.0), times, strict=True):
+        sd, edge = np.sqrt(time - before), bound * np.sqrt(time)
+        crossed.append(mass @ (stats.norm.sf(edge - nodes, scale=sd) + stats.norm.sf(edge + nodes, scale=sd)))
+        new = np.linspace(-edge, edge, points + 1)
+        density = np.exp(-(((new[:, None] - nodes) / sd) ** 2) / 2) @ mass / (sd * np.sqrt(2 * np.pi))
+        nodes, mass, before = new, density * simpson * (new[1] - new[0]), time
+    return np.cumsum(crossed)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spent"),
+    [
+        ("pocock-spending", lambda t: 0.05 * np.log(1 + (np.e - 1) * t)),
+        ("obrien-fleming-spending", lambda t: 4 * stats.norm.sf(stats.norm.isf(0.05 / 4) / np.sqrt(t))),
+    ],
+)
+def test_spending_boundaries_by_another_quadrature(shape, spent):
+    times = (0.02, *np.arange(2, 31) / 30)  # unequal steps, thirty looks
+    bounds = boundaries(shape, tuple(times), 0.05)
+    assert walk_on_a_lattice(bounds, times, 600) == pytest.approx([spent(t) for t in times], abs=1e-9)
+
+
+def test_spending_boundaries_of_thousands_of_looks():
+    # What is spent by each look is what the function says, by integration over the bounds once more.
+    times = equal(4800)
+    bounds = boundaries("obrien-fleming-spending", times, 0.05)
+    for looks in (2400, 4800):
+        spent = 4 * stats.norm.sf(stats.norm.isf(0.05 / 4) / np.sqrt(looks / 4800))
+        assert crossing_probability(list(bounds[:looks]), times[:looks]) == pytest.approx(spent, abs=1e-9)
 
 
 def test_looks_are_planned_in_updates():
