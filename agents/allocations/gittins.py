@@ -55,6 +55,7 @@ class GittinsDiscounted(IndexPolicy):
     """
 
     discount: float = 0.99
+    needs_all: ClassVar[bool] = True
     source: ClassVar[str] = "Gittins (1979), Journal of the Royal Statistical Society B 41"
 
     def __post_init__(self) -> None:

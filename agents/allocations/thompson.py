@@ -34,14 +34,15 @@ class TemperedThompson(Allocation):
     """Thompson sampling that is made bolder or more careful: P(best)^gamma, normalised.
 
     weights = P(best)^gamma / sum_j P(best_j)^gamma. gamma > 1 exploits sooner, gamma < 1 explores longer; a `floor`
-    keeps every arm's estimate alive, as experimentation platforms do.
+    keeps every arm's estimate alive, as experimentation platforms do. (Chapelle and Li, 2011, temper the posterior
+    of the rates instead, which gives other weights.)
 
     Attributes:
         gamma: exponent of P(best); 1 is plain Thompson sampling.
     """
 
     gamma: float = 1.0
-    source: ClassVar[str] = 'Chapelle and Li (2011), "An empirical evaluation of Thompson sampling", section 3'
+    source: ClassVar[str] = 'Thall and Wathen (2007), "Practical Bayesian adaptive randomisation in clinical trials"'
 
     def __post_init__(self) -> None:
         super().__post_init__()
