@@ -8,7 +8,7 @@ from bandit_env.desk.findings import Check, quote
 from bandit_env.desk.findings import p_value as said_p
 from bandit_env.desk.table import Counts
 from bandit_env.stats import sample_ratio
-from bandit_env.stats.estimates import estimate_difference
+from bandit_env.stats.estimates import streaming
 from bandit_env.stats.power import two_proportion_test
 from bandit_env.tables.cells import Floats
 
@@ -44,7 +44,8 @@ def _sample_ratio(counts: Counts) -> Iterator[Check]:
     visits = counts.visits
     if not visits.any():
         return
-    equal = np.full(len(counts.names), 1 / len(counts.names))
+    there = np.ones(visits.shape) if counts.present is None else counts.present.astype(np.float64)
+    equal = there / there.sum(axis=1, keepdims=True)
     if counts.weights is not None and (visits[counts.weights == 0] > 0).any():
         t, k = (int(i) for i in np.argwhere((counts.weights == 0) & (visits > 0))[0])
         where = f" on {counts.when(t)}" if counts.days is not None else ""
@@ -53,14 +54,14 @@ def _sample_ratio(counts: Counts) -> Iterator[Check]:
         )
         return
     if counts.days is None:
-        weights = equal if counts.weights is None else counts.weights[0]
+        weights = (equal if counts.weights is None else counts.weights)[0]
         p_value = float(sample_ratio.p_value(visits[0], weights))
     else:
-        weights = np.broadcast_to(equal, visits.shape) if counts.weights is None else counts.weights
+        weights = equal if counts.weights is None else counts.weights
         p_value = float(np.min(sample_ratio.p_values_by_day(visits, weights)))
     if p_value >= LEVEL:
         return
-    expected = (weights * visits.sum(axis=-1, keepdims=True)).reshape(-1, len(equal)).sum(axis=0)
+    expected = (weights * visits.sum(axis=-1, keepdims=True)).reshape(visits.shape).sum(axis=0)
     totals = counts.total_visits
     k = int(np.abs(totals - expected).argmax())
     served = f"{quote(counts.names[k])} has {totals[k]:,.0f} visits where {expected[k]:,.0f} were to be expected"
@@ -79,17 +80,16 @@ def _strata(counts: Counts) -> Iterator[Check]:
     if counts.days is None or len(counts.days) < 2:
         return
     visits, conversions = counts.total_visits, counts.total_conversions
-    told = []
-    for arm in range(1, len(counts.names)):
-        if not (visits[arm] and visits[0]):
-            continue
-        pooled = conversions[arm] / visits[arm] - conversions[0] / visits[0]
-        value, error = estimate_difference(counts.conversions, counts.visits, arm=arm, method="stratified")
-        stratified, spread = float(value), float(error)
-        if not (np.isfinite(stratified) and spread > 0):
-            continue
-        if pooled * stratified < 0 or abs(pooled - stratified) > APART * spread:
-            told.append((counts.names[arm], pooled, stratified))
+    sums = streaming("stratified", 1, len(counts.names))
+    for new_visits, new_conversions in zip(counts.visits, counts.conversions):
+        sums.update(np.zeros((1, len(counts.names))), new_visits[None], new_conversions[None])
+    by_day, error = (part[0] for part in sums.difference())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        totals = conversions / visits - conversions[0] / visits[0]
+        apart = (totals * by_day < 0) | (np.abs(totals - by_day) > APART * error)
+    bites = apart & np.isfinite(totals) & np.isfinite(by_day) & (error > 0)
+    bites[0] = False
+    told = [(counts.names[k], float(totals[k]), float(by_day[k])) for k in np.flatnonzero(bites)]
     if told:
         name, pooled, stratified = max(told, key=lambda one: abs(one[1] - one[2]))
         more = f" ({len(told)} arms are affected)" if len(told) > 1 else ""

@@ -37,6 +37,7 @@ class Counts:
         weights: share of the day's traffic that each arm was to be served, shape (T, K), or None.
         days: days served at the end of each row, the first day's being 1, shape (T,); None where not known.
         dates: the rows' dates, "2024-01-31", where the table has dates.
+        present: whether the table has a row, shape (T, K); None stands for all.
         checks: what was seen on reading.
     """
 
@@ -47,6 +48,7 @@ class Counts:
     days: NDArray[np.int64] | None = None
     dates: tuple[str, ...] | None = None
     checks: tuple[Check, ...] = ()
+    present: NDArray[np.bool_] | None = None
 
     @property
     def total_visits(self) -> Floats:
@@ -119,14 +121,16 @@ def _counts(chosen: dict[str, Column], delimiter: str | None, control: str | Non
     for name, values in (("visits", visits), ("conversions", conversions), ("row", chosen["arm"].rows)):
         table[name] = np.full(shape, np.nan)
         table[name][place, arm] = values
-    checks = _missing_rows(table["visits"], names, cumulative)
+    present = ~np.isnan(table["visits"])
+    checks = [*_late_start(when, sign), *_missing_rows(present, names, cumulative)]
     if days is None:
         daily = (table["visits"], table["conversions"])
     else:
         daily, seen = running_totals.resolve(table, names, cumulative)
         checks += seen
     weights = _weights(chosen["weight"], sign, place, arm, shape) if "weight" in chosen else None
-    return Counts(names, np.nan_to_num(daily[0]), np.nan_to_num(daily[1]), weights, days, dates, tuple(checks))
+    new = (np.nan_to_num(part) for part in daily)
+    return Counts(names, next(new), next(new), weights, days, dates, tuple(checks), present)
 
 
 def _days(
@@ -141,9 +145,20 @@ def _days(
     return place.astype(np.intp), unique - unique[0] + 1, dates
 
 
-def _missing_rows(visits: Floats, names: tuple[str, ...], cumulative: bool) -> list[Check]:
+def _late_start(when: Column | None, sign: str) -> list[Check]:
+    """What to say where days are numbers, and the first is neither 0 nor 1."""
+    if when is None:
+        return []
+    day, are_dates = cells.days(when, sign)
+    if are_dates or day.min() in (0, 1):
+        return []
+    first = f"The table begins on day {day.min()}, which is taken as the experiment's first"
+    return [Check("first day", f"{first}; --day says how long it has run.")]
+
+
+def _missing_rows(present: NDArray[np.bool_], names: tuple[str, ...], cumulative: bool) -> list[Check]:
     """What to say about days on which some arm has no row."""
-    missing = np.isnan(visits).sum(axis=0)
+    missing = (~present).sum(axis=0)
     if not missing.any():
         return []
     worst = int(missing.argmax())

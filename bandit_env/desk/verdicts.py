@@ -68,9 +68,9 @@ def verdicts(player: Player, counts: Counts, task: Task, day: float | None, fact
         settings = {} if prior is None else {"prior": prior}
         try:
             yield _one(Player(CARRIER, settings, name, name), name, False, counts, task, day, facts)
-        except ExperimentError as error:
-            needs = str(error).rpartition(": ")[2]
-            yield Verdict(name, False, None, None, None, None, False, f"Cannot be asked without arguments: {needs}.")
+        except ExperimentError:
+            why = "It cannot be asked without arguments of its own; --stopping takes a table with them."
+            yield Verdict(name, False, None, None, None, None, False, why)
 
 
 def _one(

@@ -113,3 +113,19 @@ def test_prior_at_odds():
     assert check.p_value == pytest.approx(2 * 2 * min(tails))
     assert "hardly allows for the 4 % of “arm 0”" in check.message
     assert any(one.check == "prior" for one in analyse(source, prior=(200, 1800), forecast=False).checks)
+
+
+def test_an_arm_that_joins_later_is_no_sample_ratio():
+    """Equal shares are those of the arms that have a row on the day."""
+    rows = table(np.array([[150, 150, 100]] * 5 + [[100, 100, 100]] * 10), np.full((15, 3), 5))
+    keep = ~((rows["day"] <= 5) & (np.asarray(rows["arm"]) == "a2"))
+    rows = {name: np.asarray(column)[keep] for name, column in rows.items()}
+    assert set(found(rows)) == {"rows missing"}
+
+
+def test_a_table_that_begins_later():
+    rows = table(*drawn(10))
+    rows["day"] = rows["day"] + 7
+    told = found(rows)
+    assert told["first day"].message.startswith("The table begins on day 8, which is taken as the experiment's first;")
+    assert read(rows).days[-1] == 10
