@@ -65,9 +65,11 @@ class Policy:
                 raise ValueError(f"{name} has shape {found.shape}; expected {shape} for {size} features")
             if not np.isfinite(found).all():
                 raise ValueError(f"{name} holds a number that is not finite")
+        if not isinstance(self.trained, dict):
+            raise ValueError(f"trained is {self.trained!r}; expected a table")
         for name in RANGES:
             ends = self.trained.get(name, [0, 0])
-            if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)):
+            if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(e, int | float) for e in ends)):
                 raise ValueError(f"trained holds {name} = {ends!r}; expected [least, most]")
 
     @property
@@ -164,10 +166,10 @@ class Policy:
                 names = tuple(str(name) for name in stored["features"])
                 trained = json.loads(str(stored["trained"]))
                 return cls(str(stored["kind"]), names, stops=bool(stored["stops"]), trained=trained, **arrays)
-        except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(f"{where}: not a readable weights file, or a truncated one ({reason})") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{where}: {error}") from error
 
 
@@ -181,6 +183,10 @@ def _find(path: str | Path) -> Path:
         raise ValueError(f"path is {path!r}; expected a file's name, or one of {', '.join(shipped())}")
     if str(path) in shipped():
         return SHIPPED / f"{path}.npz"
-    if not Path(path).is_file():
+    try:
+        there = Path(path).is_file()
+    except OSError:  # a name that no file can have
+        there = False
+    if not there:
         raise ValueError(f"no weights file {str(path)!r}{plugins.suggest(str(path), shipped())}")
     return Path(path)

@@ -29,10 +29,10 @@ def claimed(directory: Path) -> Iterator[None]:
     Raises:
         ExperimentError: another run has it, or it cannot be written.
     """
-    if directory.exists() and not directory.is_dir():
-        raise ExperimentError(f"{directory}: is a file; expected a folder for the results")
-    made = not directory.exists()
     try:
+        made = not directory.exists()
+        if not made and not directory.is_dir():
+            raise ExperimentError(f"{directory}: is a file; expected a folder for the results")
         directory.mkdir(parents=True, exist_ok=True)
         descriptor = _take(directory / LOCK)
     except OSError as error:

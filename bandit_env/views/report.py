@@ -55,7 +55,7 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
 def _where(run: Run, console: "Console", drawn: int, max_scenarios: int | None) -> None:
     """Say where the files are, and how to look at them."""
     name = str(run.directory)
-    folder = shlex.quote(f"./{name}" if name.startswith("~") else name)  # TensorBoard would take ~ for a home
+    folder = shlex.quote(f"./{name}" if name.startswith(("~", "-")) else name)  # a home, or an option
     scenarios = len({cell.scenario for cell in run.cells})
     if max_scenarios == 0:
         console.print(f"For figures: bandit-env report {folder}", soft_wrap=True, markup=False, emoji=False)

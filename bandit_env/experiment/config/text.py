@@ -9,7 +9,7 @@ from bandit_env.errors import ExperimentError
 
 MAX_BYTES = 10_000_000  # of an experiment file; 100,000 rates take one million
 PART = r"(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+"
-LONG_KEY = re.compile(rf"(?<![\w-]){PART}(?:\.[ \t]*+{PART}){{60}}")  # tomllib's memory grows with its square
+LONG_KEY = re.compile(rf"(?<![\w-]){PART}(?:\.[ \t]*+{PART}){{200}}")  # tomllib's memory grows with its square
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def read(path: Path) -> dict[str, Any]:
             raise ExperimentError(f"{path}: has {size:,} bytes; expected at most {MAX_BYTES:,}")
         text = path.read_text(encoding="utf-8-sig")
         if LONG_KEY.search(text):
-            raise ExperimentError(f"{path}: has a key of more than 60 parts")
+            raise ExperimentError(f"{path}: has a key of more than 200 parts")
         return tomllib.loads(text)
     except FileNotFoundError:
         raise ExperimentError(f"{path}: no such file") from None
