@@ -34,6 +34,8 @@ def process() -> NoReturn:
         ctrl_c.done = interrupt.STATUS
     except SystemExit as asked:  # by argparse
         ctrl_c.done = asked.code if isinstance(asked.code, int) else 0
+    if ctrl_c.came:
+        interrupt.leave(ctrl_c.done)
     sys.exit(ctrl_c.done)
 
 

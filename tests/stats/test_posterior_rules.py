@@ -1,10 +1,15 @@
 """The posterior's two rules of quadrature: what only one of them meets, and that they agree."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import special, stats
 from test_posterior import running
 
+from bandit_env.stats._posterior import rules
 from bandit_env.stats._posterior import sinc as _sinc
 from bandit_env.stats.posterior import (
     potential_value_remaining,
@@ -170,3 +175,25 @@ def test_a_tail_is_right_down_to_1e30_and_never_too_large_below(better, visits, 
         assert 0 <= share < 1.001 * tail
     if most_arms == 0 and tail > 1e-150:
         assert share > 0.1 * tail
+
+
+def test_tables_are_the_same_under_any_number_of_blas_threads():
+    """Or the last digit of a curve would depend on whether a worker, which has one thread, played it."""
+    code = (
+        "import hashlib; from bandit_env.stats._posterior import rules\n"
+        "print(*(hashlib.sha256(table.tobytes()).hexdigest() for table in rules.tables(2)))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(said) == 1
+    rng = np.random.default_rng(1)
+    matrix = rng.normal(size=(16, 16))
+    np.testing.assert_allclose(rules._inverse(matrix), np.linalg.inv(matrix), rtol=0, atol=1e-12)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial import chebyshev, legendre
 from numpy.typing import NDArray
 
-# Sums here go through einsum: the last digit of a matrix product depends on how many threads BLAS has.
+# No matrix product here, and no inverse, is left to BLAS: its last digit depends on how many threads there are.
 COUNTS = (*range(16, 97, 4), 104, 112, 120, 128, 144, 160, 176, 192)  # nodes of the sinc rules
 PANEL = 16  # nodes of a panel
 GAUSS = len(COUNTS)  # the index of the Gauss-Legendre rule
@@ -33,6 +33,19 @@ def _sine_integral(count: int) -> NDArray[np.float64]:
     nodes, weights = legendre.leggauss(20)
     x = pi * (np.arange(count - 1)[:, None] + 0.5 * (nodes + 1))
     return np.concatenate([[0.0], np.cumsum(np.einsum("ij,j->i", np.sin(x) / x, weights) * 0.5)])
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse, by Gauss-Jordan elimination with pivots."""
+    size = len(matrix)
+    both = np.concatenate([matrix, np.eye(size)], axis=1)
+    for column in range(size):
+        pivot = column + int(np.argmax(np.abs(both[column:, column])))
+        both[[column, pivot]] = both[[pivot, column]]
+        both[column] /= both[column, column]
+        others = np.arange(size) != column
+        both[others] -= both[others, column, None] * both[column]
+    return both[:, size:]
 
 
 def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -77,7 +90,7 @@ def tables(arms: int) -> Rules:
         starts += [at, at + x.size, at + x.size + w.size]
         at += x.size + w.size + matrix.size
     starts.append(at)
-    series = np.linalg.inv(chebyshev.chebvander(nodes, PANEL - 1))
+    series = _inverse(chebyshev.chebvander(nodes, PANEL - 1))
     flat = np.concatenate([piece for part in parts for piece in part] + [series.ravel()])
     margin, middle, width = TAPERS[arms > CROWD]
     taper = [0.5 * erfc((middle - m) / width) for m in range(SOFT)]
