@@ -223,3 +223,15 @@ def test_out_leaves_an_experiment_that_plays_the_same(capsys, tmp_path):
 )
 def test_what_cannot_be_asked(options, message, capsys):
     test_what_cannot_be_planned(options, message, capsys)
+
+
+def test_a_plan_of_equal_arms_calls_nothing_right(capsys):
+    """Where all arms are the best, a share of tests that ship one would be a share of those that end."""
+    for rates in (["0.04", "0.04"], ["0.04", "0.04", "0.04"]):
+        options = ["--target", "0.08", "--visits-per-day", "200", "--replications", "40", "--max-days", "100"]
+        status, said, _ = plan(capsys, "--rates", *rates, *options)
+        assert status == 0
+        assert "The arms are equal: it claims a difference in 0.0 % of the tests (classical: " in said
+        assert "nan" not in said
+        assert "correct" not in said
+        assert "best arm" not in said

@@ -91,20 +91,22 @@ def _answer(run: Run, lines: "pd.DataFrame") -> Iterator[str]:
     cell = run.cells[0]
     test, horizon = cell.classical, cell.task.max_days
     assert test is not None
-    ships = percent(classical.correct) if horizon >= test.days else "cut by the horizon"
-    saved = f"saves {'at most ' * bool(bandit.undecided)}{bandit.conversions_saved:,.1f} conversions"
     yield (
         f"The classical test takes {test.days:g} days ({test.visits:,.0f} visits). {bandit.agent.capitalize()} takes "
         f"{'at least ' * bool(bandit.undecided)}{bandit.mean_day:.0f} days on average: {_quantiles(bandit)}, "
-        f"and {_longer(bandit, test.days, horizon)}. It ships the best arm in {percent(bandit.correct)} of the tests "
-        f"(classical: {ships}) and {saved}."
+        f"and {_longer(bandit, test.days, horizon)}. "
+        + (_on_equal_arms(bandit, classical) if cell.equal_arms else _right(bandit, classical, horizon < test.days))
     )
     if len(lines) > 2:
         literal = lines.iloc[1]
         yield (
             f"Read to the letter, until any variation beats the control, it takes "
             f"{'at least ' * bool(literal.undecided)}{literal.mean_day:.0f} days on average ({_quantiles(literal)}) "
-            f"and ships the best arm in {percent(literal.correct)} of the tests."
+            + (
+                f"and ships a variation in {percent(literal.ships_variation)} of the tests."
+                if cell.equal_arms
+                else f"and ships the best arm in {percent(literal.correct)} of the tests."
+            )
         )
     if bandit.undecided:
         yield f"{percent(bandit.undecided)} were undecided after {horizon:,g} days, the horizon, and were cut there."
@@ -114,6 +116,24 @@ def _answer(run: Run, lines: "pd.DataFrame") -> Iterator[str]:
             f"its tests were cut there. Give --max-days at least {math.ceil(test.days)}, or leave it out."
         )
     yield from _costs(cell, bandit, classical)
+
+
+def _right(bandit: Any, classical: Any, cut: bool) -> str:
+    """How often the best arm is shipped; `cut` where the horizon let the classical test not end."""
+    return (
+        f"It ships the best arm in {percent(bandit.correct)} of the tests (classical: "
+        f"{'cut by the horizon' if cut else percent(classical.correct)}) and saves "
+        f"{'at most ' * bool(bandit.undecided)}{bandit.conversions_saved:,.1f} conversions."
+    )
+
+
+def _on_equal_arms(bandit: Any, classical: Any) -> str:
+    """What there is to say where no arm is better: no share is right there."""
+    return (
+        f"The arms are equal: it claims a difference in {percent(bandit.claimed)} of the tests (classical: "
+        f"{percent(classical.claimed)}) and ships a variation in {percent(bandit.ships_variation)} (classical: "
+        f"{percent(classical.ships_variation)})."
+    )
 
 
 def _costs(cell: Cell, bandit: Any, classical: Any) -> Iterator[str]:
