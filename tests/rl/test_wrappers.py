@@ -66,6 +66,16 @@ def test_default_menu_of_two_arms():
     np.testing.assert_array_equal(menu, np.array(expected, np.float32))
 
 
+def test_default_menu_of_three_arms():
+    """Uniform, each alone, four fifths for each and a tenth for either other, then the three ways to stop."""
+    menu = AllocationMenu(gym.make(DAILY, rates=[0.1, 0.2, 0.3])).menu
+    most = [[0.8, 0.1, 0.1, 0], [0.1, 0.8, 0.1, 0], [0.1, 0.1, 0.8, 0]]
+    alone = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
+    stop = [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]]
+    np.testing.assert_allclose(menu, [[1 / 3] * 3 + [0], *alone, *most, *stop], rtol=1e-6)
+    np.testing.assert_allclose(menu[:7, :3].sum(axis=1), 1, rtol=1e-6)
+
+
 def test_own_menu_serves_and_declares_what_was_chosen():
     env = AllocationMenu(gym.make(DAILY, rates=[0, 1], min_days=0, split="proportional"), allocations=[[3, 1]])
     assert env.action_space == gym.spaces.Discrete(3)

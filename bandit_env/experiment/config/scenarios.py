@@ -87,7 +87,7 @@ def _classical(table: ClassicalTable | None, scenario: Scenario, where: str) -> 
             raise ExperimentError(
                 f"{where}: no classical test can be worked out ({error}); give it `visits` or `baseline` and `target`"
             ) from error
-    days = table.days if table.days is not None else float(math.ceil(visits / scenario.visits_per_day))
+    days = table.days if table.days is not None else float(math.ceil(visits / scenario.mean_visits.mean()))
     return {"visits": visits, "days": days}
 
 
@@ -123,7 +123,7 @@ def _doubts(
             f"{where}: classical.visits is {table.visits:,.10g}, but its rates at power {table.power:g} take "
             f"{planned:,}; left out, they are worked out"
         )
-    days = test["visits"] / scenario.visits_per_day
+    days = test["visits"] / float(scenario.mean_visits.mean())
     if table.days is not None and abs(table.days - days) > max(CLOSE * days, 1):
         yield (
             f"{where}: classical.days is {table.days:,.10g}, but {test['visits']:,.10g} visits at "
