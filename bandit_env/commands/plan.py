@@ -62,11 +62,12 @@ def main(options: argparse.Namespace) -> int:
     """Simulate, and answer."""
     from bandit_env.commands.analyse import read_rule
     from bandit_env.desk import planning
+    from bandit_env.desk.designs import design
     from bandit_env.desk.report import answers
     from bandit_env.views import report
 
     power, alpha = (rate(getattr(options, name), f"--{name}") for name in ("power", "alpha"))
-    wanted = planning.design(
+    wanted = design(
         None if options.rates is None else [rate(text, "--rates") for text in options.rates],
         baseline=None if options.baseline is None else rate(options.baseline, "--baseline"),
         lifts=[rate(text, "--lift", "a lift") for text in options.lift or []],

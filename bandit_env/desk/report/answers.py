@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from bandit_env.desk.planning import EQUAL, Design
+from bandit_env.desk.designs import Design
+from bandit_env.desk.planning import EQUAL
 from bandit_env.experiment.results import Cell, Run
 from bandit_env.views import summary, tables
 from bandit_env.world.scenario import Scenario

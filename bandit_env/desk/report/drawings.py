@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bandit_env.desk.analysis import Analysis
 from bandit_env.desk.forecast import Forecast
 from bandit_env.desk.report import words
+from bandit_env.desk.result import Analysis
 from bandit_env.stats.estimates import Lift, rate_interval
 from bandit_env.tables.cells import Floats
 from bandit_env.views import canvas

@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 
 import bandit_env
-from bandit_env.desk.analysis import Analysis
 from bandit_env.desk.report import drawings, words
+from bandit_env.desk.result import Analysis
 from bandit_env.experiment.files import write_atomically
 
 REPORT = "report.html"

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bandit_env.desk.analysis import Analysis
 from bandit_env.desk.report import words
+from bandit_env.desk.result import Analysis
 
 WIDTH = 80
 LARGE = 10**7  # counts from here on are shown with four digits

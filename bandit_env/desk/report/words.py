@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from bandit_env.desk.analysis import Analysis, Arm
 from bandit_env.desk.findings import quote
 from bandit_env.desk.forecast import QUANTILES, WITHIN, Forecast
+from bandit_env.desk.result import Analysis, Arm
 from bandit_env.desk.verdicts import Verdict
 
 MOST_ARMS = 20  # that a table lists
