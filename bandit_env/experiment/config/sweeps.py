@@ -27,7 +27,7 @@ def expand(table: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, A
 
 def _compact(value: Any) -> str:
     if isinstance(value, dict):
-        return " ".join(_compact(v) if k == "rule" else f"{k}={_compact(v)}" for k, v in value.items())
+        return " ".join(_compact(v) if k in ("rule", "memory") else f"{k}={_compact(v)}" for k, v in value.items())
     if isinstance(value, list):
         return "[" + " ".join(map(_compact, value)) + "]"
     return str(value)
