@@ -7,7 +7,13 @@ import gymnasium
 
 __version__ = "0.1.0"
 
-for _name, _module in (("DailyTraffic", "daily_traffic"), ("BernoulliBandit", "bernoulli_bandit")):
+for _name, _module in (
+    ("DailyTraffic", "daily_traffic"),
+    ("BernoulliBandit", "bernoulli_bandit"),
+    ("LearnDaily", "learn_daily"),
+    ("LearnDailyMenu", "learn_daily"),
+    ("LearnPerVisit", "learn_per_visit"),
+):
     gymnasium.register(
         id=f"bandit_env/{_name}-v0",
         entry_point=f"bandit_env.envs.{_module}:{_name}Env",

@@ -112,7 +112,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         return {name: array[0] if array.ndim > 1 else array[0].item() for name, array in info.items()}
 
     def _observe(self) -> Observation:
-        return {name: array[0] for name, array in self.world.observe().items()}
+        return self.world.observation_of(self.world.observe(), 0)
 
 
 class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
@@ -237,7 +237,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         last = self.world.observe()
         observations = np.full(self.num_envs, None, dtype=object)
         for row in rows:
-            observations[row] = {name: array[row].copy() for name, array in last.items()}
+            observations[row] = self.world.observation_of(last, row)
         final_info = {name: array[rows] for name, array in info.items()}
         final = {"final_obs": observations, "final_info": self._spread(rows, final_info)}
         return final | {f"_{name}": self._mask(rows) for name in final}

@@ -122,7 +122,7 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
-            BernoulliBandit(_scenario(rates, prior, num_arms, horizon, reward, effects, delay), 1), render_mode
+            BernoulliBandit(make_scenario(rates, prior, num_arms, horizon, reward, effects, delay), 1), render_mode
         )
 
 
@@ -146,12 +146,12 @@ class BernoulliBanditVectorEnv(BatchEnv):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        scenario = _scenario(rates, prior, num_arms, horizon, reward, effects, delay)
+        scenario = make_scenario(rates, prior, num_arms, horizon, reward, effects, delay)
         world = BernoulliBandit(scenario, whole_number("num_envs", num_envs, 1))
         super().__init__(world, autoreset_mode, render_mode)
 
 
-def _scenario(
+def make_scenario(
     rates: Rates | None,
     prior: Prior | None,
     num_arms: int | None,
@@ -160,6 +160,7 @@ def _scenario(
     effects: Sequence[Mapping[str, Any] | Effect] | None,
     delay: float | Sequence[float] | None,
 ) -> Scenario:
+    """A day for each pull."""
     one_of("reward", reward, ("reward", "regret"))
     return Scenario(
         rates=DEFAULT_RATES if rates is None and prior is None else rates,

@@ -8,12 +8,11 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from bandit_env.world.dynamics import Floats
 from bandit_env.world.scenario import MAX_COUNT
 from bandit_env.world.simulation import Outcome, Simulation
 from bandit_env.world.streams import Rows
 
-Observation = dict[str, Floats]
+Observation = Any  # a dict of arrays, or one array
 Info = dict[str, Any]
 
 
@@ -57,7 +56,7 @@ class World(Simulation, ABC):
             self.seed(new, env.np_random.integers(0, 2**64, new.size, np.uint64))
 
     @property
-    def observation_space(self) -> gym.spaces.Dict:
+    def observation_space(self) -> gym.Space[Any]:
         """The observation space of one experiment: cumulative counts and the time elapsed."""
         counts = (self.rates.shape[1],)
         return gym.spaces.Dict(
@@ -75,3 +74,7 @@ class World(Simulation, ABC):
             "conversions": self.conversions.copy(),
             self.clock: self.day[:, None],
         }
+
+    def observation_of(self, observations: Observation, row: int) -> Observation:
+        """One experiment's part of what `observe` returned, copied."""
+        return {name: array[row].copy() for name, array in observations.items()}

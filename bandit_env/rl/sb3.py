@@ -1,10 +1,14 @@
 """Our native vector environments as Stable-Baselines3 wants them.
 
->>> import gymnasium as gym, bandit_env                                                     # doctest: +SKIP
->>> from stable_baselines3 import PPO                                                       # doctest: +SKIP
->>> from stable_baselines3.common.vec_env import VecMonitor                                 # doctest: +SKIP
->>> env = make_native_vec_env("bandit_env/DailyTraffic-v0", 64, prior=[4, 96], num_arms=2)  # doctest: +SKIP
->>> PPO("MultiInputPolicy", VecMonitor(env), gamma=1.0).learn(10_000)                       # doctest: +SKIP
+>>> import bandit_env                                                               # doctest: +SKIP
+>>> from stable_baselines3 import PPO                                               # doctest: +SKIP
+>>> from stable_baselines3.common.vec_env import VecMonitor                         # doctest: +SKIP
+>>> env = VecMonitor(make_native_vec_env("bandit_env/LearnDaily-v0", n_envs=64))    # doctest: +SKIP
+>>> PPO("MlpPolicy", env, gamma=1.0).learn(200_000)                                 # doctest: +SKIP
+
+The id shows features of its arms. Raw counts, as "bandit_env/DailyTraffic-v0" shows them, are a trap: they grow from 0
+to thousands, and a network that is fed such numbers learns late, badly or (NaN) not at all. To use that id, wrap
+it in `ArmFeaturesVector`, with `flat=True`, or normalise what it shows (SB3's VecNormalize).
 """
 
 from collections.abc import Sequence
@@ -110,7 +114,7 @@ def make_native_vec_env(env_id: str, n_envs: int, seed: int | None = None, **kwa
     """`make_vec_env` of SB3, over the native vector environment.
 
     Args:
-        env_id: "bandit_env/DailyTraffic-v0" or "bandit_env/BernoulliBandit-v0".
+        env_id: of an environment with a native vector one, such as "bandit_env/LearnDaily-v0".
         n_envs: the number of environments.
         seed: environment i is seeded with seed + i at the first reset.
         kwargs: constructor arguments of the environment.

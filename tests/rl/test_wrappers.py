@@ -6,7 +6,15 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import bandit_env  # noqa: F401
-from bandit_env.envs.wrappers import AllocationMenu, AllocationMenuVector, ArmFeatures, ArmFeaturesVector
+from bandit_env.envs.testing import check_vector_env
+from bandit_env.envs.wrappers import (
+    AllocationMenu,
+    AllocationMenuVector,
+    ArmFeatures,
+    ArmFeaturesVector,
+    FlatCounts,
+    FlatCountsVector,
+)
 from bandit_env.stats.features import DEFAULT_FEATURES, arm_features
 
 DAILY, VISITS = "bandit_env/DailyTraffic-v0", "bandit_env/BernoulliBandit-v0"
@@ -149,3 +157,72 @@ def test_gymnasium_flattens_counts():
     vector = gym.wrappers.vector.FlattenObservation(gym.make_vec(DAILY, num_envs=2, **WORLD))
     assert vector.observation_space.shape == (2, 7)
     np.testing.assert_array_equal(vector.reset(seed=0)[0][0], flat)
+
+
+PLAYS = {DAILY: WORLD, VISITS: {"prior": [1, 1], "num_arms": 3, "horizon": 5}}
+WRAPPERS = [  # of single, of vector, their arguments
+    (ArmFeatures, ArmFeaturesVector, {"names": NAMES, "flat": True}),
+    (ArmFeatures, ArmFeaturesVector, {"names": NAMES, "flat": True, "history": True}),
+    (FlatCounts, FlatCountsVector, {}),
+]
+
+
+@pytest.mark.parametrize("env_id", PLAYS)
+@pytest.mark.parametrize(("single", "vector", "arguments"), WRAPPERS)
+def test_vector_wrappers_conform_in_all_modes(env_id, single, vector, arguments):
+    check_vector_env(
+        lambda mode: vector(gym.make_vec(env_id, num_envs=3, autoreset_mode=mode, **PLAYS[env_id]), **arguments),
+        single=lambda: single(gym.make(env_id, **PLAYS[env_id]), **arguments),
+        steps=25,
+    )
+
+
+@pytest.mark.parametrize(("single", "vector", "arguments"), [*WRAPPERS, (AllocationMenu, AllocationMenuVector, {})])
+def test_vector_wrappers_on_gymnasium_s_vectors(single, vector, arguments):
+    mode = gym.vector.AutoresetMode.SAME_STEP
+    sync = gym.vector.SyncVectorEnv([lambda: gym.make(DAILY, **WORLD)] * 2, autoreset_mode=mode)
+    ours = vector(sync, **arguments)
+    native = vector(gym.make_vec(DAILY, num_envs=2, autoreset_mode=mode, **WORLD), **arguments)
+    ours.action_space.seed(0)
+    first, second = ours.reset(seed=0)[0], native.reset(seed=0)[0]
+    for _ in range(12):
+        assert gym.utils.env_checker.data_equivalence(first, second, exact=True)
+        actions = ours.action_space.sample()
+        first, second = ours.step(actions)[0], native.step(actions)[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_vector_wrapper_on_asynchronous_ones():
+    envs = ArmFeaturesVector(gym.vector.AsyncVectorEnv([lambda: gym.make(DAILY, **WORLD)] * 2), flat=True)
+    native = ArmFeaturesVector(gym.make_vec(DAILY, num_envs=2, **WORLD), flat=True)
+    np.testing.assert_array_equal(envs.reset(seed=0)[0], native.reset(seed=0)[0])
+    envs.close()
+
+
+def test_flat_counts_are_gymnasium_s_in_single_precision():
+    ours, theirs = FlatCounts(gym.make(DAILY, **WORLD)), gym.wrappers.FlattenObservation(gym.make(DAILY, **WORLD))
+    ours.reset(seed=0), theirs.reset(seed=0)
+    action = np.array([0.2, 0.5, 0.3, 0], np.float32)
+    for found, expected in zip(ours.step(action)[:2], theirs.step(action)[:2], strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert ours.observation_space.dtype == np.float32
+
+
+def test_environments_that_do_not_fit_are_refused_when_wrapped():
+    with pytest.raises(ValueError, match=r"splits its traffic.*found Discrete"):
+        AllocationMenu(gym.make(VISITS))
+    with pytest.raises(ValueError, match=r"splits its traffic.*found Discrete"):
+        AllocationMenuVector(gym.make_vec(VISITS, num_envs=2))
+    with pytest.raises(ValueError, match="history needs a flat observation"):
+        ArmFeatures(gym.make(DAILY), history=True)
+    with pytest.raises(ValueError, match="history needs a flat observation"):
+        ArmFeaturesVector(gym.make_vec(DAILY, num_envs=2), history=True)
+    for other in (gym.make("CartPole-v1"), gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")])):
+        wrapper = AllocationMenuVector if isinstance(other, gym.vector.VectorEnv) else AllocationMenu
+        with pytest.raises(ValueError, match="expected an environment of bandit_env"):
+            wrapper(other)
+    different = gym.vector.SyncVectorEnv(
+        [lambda d=d: gym.make(DAILY, max_days=d) for d in (5, 6)], observation_mode="different"
+    )
+    with pytest.raises(ValueError, match="experiments of one task"):
+        AllocationMenuVector(different)
