@@ -89,12 +89,12 @@ def check_weights(plan: CellPlan) -> None:
         return
     agent = plan.build_agent()
     promise = getattr(agent, "least_weight", None)
-    found = float(promise(plan.task)) if callable(promise) else 0.0
+    smallest = float(promise(plan.task)) if callable(promise) else 0.0
     least = plan.estimates.least_weight
-    if found < least - 1e-12:
+    if smallest < least - 1e-12:
         raise ExperimentError(
             f"agent {plan.agent!r} in scenario {plan.scenario!r}: aipw divides by the weights served, of which the "
-            f"smallest may be {found:g}; expected at least {least:g}: give the agent `floor = {max(least, 0.01):g}`, "
+            f"smallest may be {smallest:g}; expected at least {least:g}: give it a `floor = {max(least, 0.01):g}`, "
             "or `least_weight = 0` to estimate all the same"
         )
 
