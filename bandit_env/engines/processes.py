@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from bandit_env.engines.engine import InProcess, Progress, Work, available_cores
 from bandit_env.engines.parcels import NotLoadedError, Parcels, play
-from bandit_env.engines.starting import context, main_out_of_sight, one_thread, uninterrupted
+from bandit_env.engines.starting import context, end_server, main_out_of_sight, one_thread, uninterrupted
 from bandit_env.errors import WorkerError
 
 log = logging.getLogger(__name__)
@@ -126,12 +126,14 @@ class _Crew:
             self._context = context(self._preload)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with uninterrupted():
             for worker in self._workers:
                 worker.process.kill()  # they have nothing to put in order; one that is stopped hears of nothing else
             for worker in self._workers:
                 worker.end()
+            if kind is not None:  # Ctrl-C, perhaps
+                end_server()
 
     def occupy(self, jobs: deque[Any]) -> None:
         """Hand out jobs, from the left, until every worker has one; start workers while there may be more."""

@@ -32,6 +32,15 @@ def context(preload: str | None) -> BaseContext:
     return context
 
 
+def end_server() -> None:
+    """End the server, which may be in the middle of its imports, at once; the next `context` starts another."""
+    pid = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # that it has ended is for multiprocessing to find
+
+
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Put off Ctrl-C to the end of the block. (A signal mask would not do: another thread would take the signal.)"""

@@ -9,6 +9,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Protocol
 
+import numba
+
 from bandit_env.engines.engine import Engine, InProcess
 from bandit_env.engines.pool import Pool
 from bandit_env.engines.processes import Automatic, LocalProcesses
@@ -140,6 +142,8 @@ def execute(
     watcher: Watcher | None = None,
 ) -> Run:
     """Play a resolved experiment; see `run`."""
+    if numba.config.DISABLE_JIT:
+        raise ExperimentError("NUMBA_DISABLE_JIT is set: there is no posterior without compiled code; unset it")
     if out is None:
         return _play(experiment, engine, MemoryStore(), watcher)
     size.check_disk(experiment, out)

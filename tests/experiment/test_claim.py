@@ -139,3 +139,9 @@ def test_two_runs_in_one_second_have_a_folder_each(tmp_path, monkeypatch, capsys
         assert cli.main(["run", "any.toml", "--seed", str(seed)]) == 0, capsys.readouterr().err
     found = [results.read(folder) for folder in (tmp_path / "runs" / "any").iterdir()]
     assert sorted(one.config["seed"] for one in found) == [0, 1, 2]
+
+
+def test_without_compiled_code_nothing_begins(monkeypatch):
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
+    with pytest.raises(ExperimentError, match="NUMBA_DISABLE_JIT is set"):
+        run(WORLD, ["uniform"], 10)

@@ -90,7 +90,7 @@ def tables(arms: int) -> Rules:
         starts += [at, at + x.size, at + x.size + w.size]
         at += x.size + w.size + matrix.size
     starts.append(at)
-    series = _inverse(chebyshev.chebvander(nodes, PANEL - 1))
+    series = _inverse(np.asarray(chebyshev.chebvander(nodes, PANEL - 1), np.float64))
     flat = np.concatenate([piece for part in parts for piece in part] + [series.ravel()])
     margin, middle, width = TAPERS[arms > CROWD]
     taper = [0.5 * erfc((middle - m) / width) for m in range(SOFT)]
