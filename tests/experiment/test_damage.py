@@ -179,7 +179,9 @@ def test_report_on_damage_is_one_sentence_and_the_other_cells(copy, capsys, monk
     assert found == f"bandit-env: experiment/even: cannot be read ({told})\n"
 
 
-@pytest.mark.parametrize("folder", ["../victim", "", ".", 5, None, "/tmp", "a\0b", "link", "a/../../b"])
+@pytest.mark.parametrize(
+    "folder", ["../victim", "", ".", 5, None, "/tmp", "a\0b", "link", "a/../../b", "experiment/.."]
+)
 def test_a_folder_that_lies_elsewhere_is_refused(copy, tmp_path, capsys, folder):
     """Also where the seal is right: anyone can make one."""
     (tmp_path / "victim").mkdir()
