@@ -213,7 +213,7 @@ BAD = {
     ("--visits", "10", "20", "--conversions", "1", "21"): "row 2: conversions is 21, above visits, 20",
     ("--visits", "10", "--conversions", "1"): "there is one arm, 'arm 0'; expected at least two",
     ("--visits", "9", "9", "--conversions", "1", "1", "--agent", "tompson"): "did you mean 'thompson'?",
-    ("--visits", "9", "9", "--conversions", "1", "1", "--stopping", "valu"): "unknown name 'valu'",
+    ("--visits", "9", "9", "--conversions", "1", "1", "--stopping", "value"): "unknown name 'value'",
     ("--visits", "9", "9", "--conversions", "1", "1", "--agent", "x.toml"): "x.toml: no such file",
     ("--visits", "9", "9", "--conversions", "1", "1", "--prior", "0", "1"): "--prior: found 0 1; expected two positive",
     ("--visits", "9", "9", "--conversions", "1", "1", "--min-days", "-1"): "--min-days: found -1; expected at least 0",
