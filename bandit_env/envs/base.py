@@ -193,7 +193,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         """
         if not self._begun:
             raise ResetNeeded("step() came before the first reset; call reset()")
-        world, ran = self.world, ~self.world.ended
+        world, whole, ran = self.world, self.world.all_running, ~self.world.ended
         before = None if self.render_mode is None else world.visits.copy()
         outcome = world.advance(world.read(actions, (self.num_envs,)))
         if before is not None:
@@ -202,14 +202,14 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         info, terminations = world.info(slice(None), outcome), world.ended.copy()
         if self.autoreset_mode is AutoresetMode.SAME_STEP and outcome.ended.size:
             infos, begun = self._final(outcome.ended, info), outcome.ended
-        elif self.autoreset_mode is AutoresetMode.NEXT_STEP and not ran.all():
+        elif self.autoreset_mode is AutoresetMode.NEXT_STEP and not whole:
             begun = np.flatnonzero(~ran)
             terminations &= ran
         if begun.size:
             self._begin_again(begun, info)
             ran[begun] = True
-        if ran.any():
-            infos |= _masked(info, ran)
+        if whole or ran.any():
+            infos |= _masked(info, ran, whole)
         if self.render_mode == "human":
             self.render()
         return world.observe(), outcome.reward, terminations, np.zeros(self.num_envs, np.bool_), infos
@@ -257,9 +257,9 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         return mask
 
 
-def _masked(info: Info, told: Bools) -> Info:
-    """Arrays of all rows with the mask of those told about, 0 in the others."""
-    if not told.all():
+def _masked(info: Info, told: Bools, whole: bool) -> Info:
+    """Arrays of all rows with the mask of those told about (`whole`: surely all of them), 0 in the others."""
+    if not whole and not told.all():
         for array in info.values():
             array[~told] = 0
     masks = np.repeat(told[None], len(info), axis=0)  # one row each: no two share memory

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bandit_env.world.action import STOP_THRESHOLD, read_row, row_is_valid
 from bandit_env.world.moving import Moving, is_there, keep_there, look_ahead, open_updates
-from bandit_env.world.streams import Rows, Streams, binomial, compiled, inlined, internal
+from bandit_env.world.streams import Rows, Streams, bernoulli, binomial, compiled, inlined, internal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -129,7 +129,7 @@ def pull(
     streams, rates, best_rate, visits, conversions, updates = (
         state.streams, state.rates, state.best_rate, state.visits, state.conversions, state.updates
     )  # fmt: skip
-    running, counts = scratch.running, scratch.counts
+    running, counts, ended, just_ended = scratch.running, scratch.counts, state.ended, scratch.just_ended
     for j in range(num_running):
         if not 0 <= arms[running[j]] < counts.size:
             return -1, 0
@@ -143,18 +143,24 @@ def pull(
     for j in range(num_running):
         i = running[j]
         updates[i] += 1
-        counts[arms[i]] = served[i] = 1
+        served[i] = 1
         if moving is None:
-            earned, regret[i] = _serve(streams, i, counts, rates, best_rate, visits, conversions)
+            arm = arms[i]
+            rate = rates[i, arm]
+            earned = 1.0 if bernoulli(streams, i, rate) else 0.0
+            visits[i, arm] += 1
+            conversions[i, arm] += earned
+            regret[i] = best_rate[i] - rate
         else:
+            counts[arms[i]] = 1
             earned, regret[i] = _serve_moving(streams, i, counts, rates, best_rate, visits, conversions, pending, seen)
+            counts[arms[i]] = 0
             if updates[i] == max_updates:
                 earned += pending[i].sum()
-        counts[arms[i]] = 0
         reward[i] = -regret[i] if regret_reward else earned
         if updates[i] == max_updates:
-            state.ended[i] = True
-            scratch.just_ended[num_ended] = i
+            ended[i] = True
+            just_ended[num_ended] = i
             num_ended += 1
         else:
             running[still] = i

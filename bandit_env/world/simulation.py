@@ -110,6 +110,11 @@ class Simulation:
         return self.state.ended
 
     @property
+    def all_running(self) -> bool:
+        """Whether every row runs."""
+        return self._num_running == self.state.ended.size
+
+    @property
     def day(self) -> Floats:
         """Days elapsed, shape (N,)."""
         return self.state.updates / self.scenario.updates_per_day

@@ -111,6 +111,22 @@ def binomial(streams: Streams, row: int, n: int, p: float) -> int:
     return n - x if p > 0.5 else x
 
 
+@inlined
+def bernoulli(streams: Streams, row: int, p: float) -> int:
+    """`binomial` of one trial, the same to the last bit, without what only several trials need."""
+    if p <= 0 or p >= 1:
+        return 1 if p >= 1 else 0
+    rare = 1 - p if p > 0.5 else p
+    none = 1 - rare
+    success = 0
+    while True:
+        left = uniform(streams, row)
+        success = 1 if left > none else 0
+        if left - none <= none * (rare / none):
+            break
+    return 1 - success if p > 0.5 else success
+
+
 @internal
 def _inversion(streams: Streams, row: int, n: int, p: float) -> int:
     """Count up from 0 until the cumulative probability passes a uniform number; for n p < 10, n p steps on average.

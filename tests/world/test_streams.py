@@ -15,6 +15,7 @@ from bandit_env.world.streams import fold_seed, seed_streams, uniforms
 
 FALSE_ALARM = 1e-3
 next_word, binomial, log_ratio, hat = module.next_word, module.binomial, module._log_ratio, module._hat
+bernoulli = module.bernoulli
 
 
 @njit(error_model="numpy")
@@ -27,6 +28,12 @@ def words(streams, out):
 def binomials(streams, n, p, out):
     for i in range(out.size):
         out[i] = binomial(streams, 0, n, p)
+
+
+@njit(error_model="numpy")
+def bernoullis(streams, p, out):
+    for i in range(out.size):
+        out[i] = bernoulli(streams, 0, p)
 
 
 @njit(error_model="numpy")
@@ -228,3 +235,13 @@ def test_compiles_where_nothing_can_be_kept(monkeypatch):
         return x / 2
 
     assert module.compiled(half)(3) == 1.5
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-12, 0.04, 0.5, np.nextafter(0.5, 1), 0.93, 1 - 1e-12, 1.0])
+def test_one_trial_is_the_binomial_of_one_to_the_last_bit(p):
+    ours, theirs = stream(7), stream(7)
+    out, expected = np.empty(100_000, np.int64), np.empty(100_000, np.int64)
+    bernoullis(ours, p, out)
+    binomials(theirs, 1, p, expected)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(ours, theirs)  # as many draws
