@@ -7,7 +7,6 @@ actions that do not stop.
 import argparse
 import statistics
 import time
-import warnings
 
 import numpy as np
 from stable_baselines3.common.env_util import make_vec_env
@@ -34,7 +33,6 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--steps", type=int, default=100)
     args = parser.parse_args()
-    warnings.filterwarnings("ignore", message=".*render_mode='rgb_array'")  # make_vec_env always asks for it
     for env_id, world in WORLDS.items():
         slow = make_vec_env(env_id, n_envs=args.num_envs, env_kwargs=world)
         native = VecMonitor(make_native_vec_env(env_id, args.num_envs, **world))

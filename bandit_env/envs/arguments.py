@@ -15,14 +15,12 @@ from bandit_env.world.scenario import START
 from bandit_env.world.start import Start, read_start
 from bandit_env.world.streams import Rows, fold_seed
 
-RENDER_MODES = ["ansi", "human"]
+RENDER_MODES = ["ansi", "human", "rgb_array"]
 Seeds = int | Sequence[int | None] | NDArray[np.integer] | None
 
 
 def read_render_mode(mode: str | None) -> str | None:
     """A render mode that we have, or None."""
-    if mode == "rgb_array":  # Stable-Baselines3's make_vec_env asks every environment for it; gymnasium.make has warned
-        return None
     if mode is not None:
         one_of("render_mode", mode, RENDER_MODES)
     return mode

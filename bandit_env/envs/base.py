@@ -20,7 +20,7 @@ from bandit_env.envs.arguments import (
     read_render_mode,
     read_seeds,
 )
-from bandit_env.envs.render import draw
+from bandit_env.envs.render import Picture, draw, paint
 from bandit_env.envs.spaces import Info, Observation, World
 from bandit_env.world.dynamics import Bools, Floats
 from bandit_env.world.scenario import START
@@ -95,12 +95,14 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
             self.render()
         return self._observe(), float(outcome.reward[0]), terminated, False, self._info(outcome)
 
-    def render(self) -> str | None:
-        """The experiment as a table of its arms: returned ("ansi") or printed ("human")."""
+    def render(self) -> str | Picture | None:
+        """The experiment as a table of its arms: returned as text ("ansi") or a picture ("rgb_array"), or printed."""
         if self.render_mode is None:
             gym.logger.warn(f"render() does nothing without a render_mode; expected one of {RENDER_MODES}")
             return None
         frame = draw(self.world, 0, self._served)
+        if self.render_mode == "rgb_array":
+            return paint(frame)
         if self.render_mode == "ansi":
             return frame
         print(frame)
@@ -214,12 +216,14 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
             self.render()
         return world.observe(), outcome.reward, terminations, np.zeros(self.num_envs, np.bool_), infos
 
-    def render(self) -> tuple[str, ...] | None:
-        """Each experiment as a table of its arms: returned ("ansi") or printed ("human")."""
+    def render(self) -> tuple[str, ...] | tuple[Picture, ...] | None:
+        """Each experiment as a table of its arms: as text ("ansi") or pictures ("rgb_array"), or printed ("human")."""
         if self.render_mode is None:
             gym.logger.warn(f"render() does nothing without a render_mode; expected one of {RENDER_MODES}")
             return None
         frames = tuple(draw(self.world, row, self._served[row]) for row in range(self.num_envs))
+        if self.render_mode == "rgb_array":
+            return tuple(paint(frame) for frame in frames)
         if self.render_mode == "ansi":
             return frames
         print("\n".join(frames))

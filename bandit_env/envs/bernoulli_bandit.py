@@ -100,7 +100,7 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
     | `reward` | "reward" | or "regret" |
     | `effects` | None | as of `DailyTrafficEnv`, a pull being a day: such as {"effect": "walk", "sd": 0.05} |
     | `delay` | None | mean pulls from a pull to its pay, one or one per arm; what is still to come is paid last |
-    | `render_mode` | None | "ansi" or "human" |
+    | `render_mode` | None | "ansi", "human" or "rgb_array": the arms as a table |
 
     ## References
     W. R. Thompson, "On the likelihood that one unknown probability exceeds another in view of the evidence of two

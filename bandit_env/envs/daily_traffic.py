@@ -159,7 +159,7 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `delay` | None | mean days from a visit to its conversion, one number or one per arm |
     | `joins` | None | the first day on which each arm is served |
     | `leaves` | None | the first day on which each arm is no longer served, None for one that stays |
-    | `render_mode` | None | "ansi" or "human" |
+    | `render_mode` | None | "ansi", "human" or "rgb_array": the arms as a table |
 
     `bandit_env.world.scenario.Scenario` says what is allowed.
 

@@ -1,9 +1,17 @@
-"""A running experiment as a table of text."""
+"""A running experiment as a table of text, and as a picture of it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandit_env.envs.spaces import World
+
+Picture = NDArray[np.uint8]  # (height, width, 3)
+COLUMNS, MOST_LINES = 80, 42  # of a picture; 40 arms, beyond which the rest are left out
+FONT_SIZE, MARGIN = 14, 10  # pixels
 
 
 def draw(world: World, row: int, served: NDArray[np.float64]) -> str:
@@ -35,3 +43,30 @@ def _headline(world: World, row: int) -> str:
     if declared < 0:
         return f"{time}, ended"
     return f"{time}, ended: arm {declared} declared"
+
+
+def paint(table: str) -> Picture:
+    """A table as a picture, shape (height, width, 3): as wide as any, its height by the number of arms, both even."""
+    from PIL import Image, ImageDraw  # a picture is seldom asked for
+
+    font, width, height = _font()
+    lines = table.splitlines()
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"    and {len(lines) - MOST_LINES} arms more"]
+    size = (2 * MARGIN + COLUMNS * width, 2 * MARGIN + len(lines) * height)
+    image = Image.new("RGB", (size[0] + size[0] % 2, size[1] + size[1] % 2), "white")
+    canvas = ImageDraw.Draw(image)
+    for i, line in enumerate(lines):
+        canvas.text((MARGIN, MARGIN + i * height), line[:COLUMNS], fill="black", font=font)
+    return np.array(image)
+
+
+@cache
+def _font() -> tuple[Any, int, int]:
+    """A font of letters of one width, which matplotlib brings; and the width and height of a letter, in pixels."""
+    import matplotlib
+    from PIL import ImageFont
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
+    font = ImageFont.truetype(str(path), FONT_SIZE)
+    return font, int(np.ceil(font.getlength("0"))), FONT_SIZE + 5

@@ -391,6 +391,53 @@ def test_rendering_without_a_mode_warns():
 # --- Gymnasium's wrappers
 
 
+IDS = [
+    f"bandit_env/{name}-v0"
+    for name in ("DailyTraffic", "BernoulliBandit", "LearnDaily", "LearnDailyMenu", "LearnPerVisit")
+]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_pictures_show_the_table(name):
+    env = gym.make(name, render_mode="rgb_array")
+    env.reset(seed=0)
+    first = env.render()
+    assert (first.dtype, first.ndim, first.shape[2]) == (np.uint8, 3, 3)
+    assert first.shape[0] % 2 == first.shape[1] % 2 == 0
+    env.action_space.seed(0)
+    env.step(env.action_space.sample())
+    second = env.render()
+    assert second.shape == first.shape
+    assert 0 < (second != first).any(axis=2).sum() < 0.2 * second[..., 0].size  # a few letters
+    pictures = gym.make_vec(name, num_envs=2, render_mode="rgb_array")
+    pictures.reset(seed=0)
+    np.testing.assert_array_equal(pictures.render()[0], first)
+
+
+def test_pictures_of_many_arms_stay_small():
+    env = gym.make(DAILY, rates=[0.1] * 1000, render_mode="rgb_array")
+    env.reset(seed=0)
+    assert env.render().shape[0] < 1000
+
+
+def test_videos_are_recorded(tmp_path):
+    pytest.importorskip("moviepy")
+    env = gym.wrappers.RecordVideo(gym.make(BANDIT, horizon=3, render_mode="rgb_array"), str(tmp_path))
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(0)
+    env.close()
+    assert list(tmp_path.glob("*.mp4"))
+
+
+def test_human_rendering_of_pictures(monkeypatch):
+    pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = gym.wrappers.HumanRendering(gym.make(DAILY, render_mode="rgb_array"))
+    env.reset(seed=0)
+    env.close()
+
+
 def test_wrappers_of_gymnasium_apply():
     env = gym.wrappers.RecordEpisodeStatistics(gym.wrappers.FlattenObservation(gym.make(DAILY, **WORLD)))
     obs, _ = env.reset(seed=0)

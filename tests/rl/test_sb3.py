@@ -20,7 +20,6 @@ torch.set_num_threads(1)  # small networks: more threads only wait for each othe
 
 pytestmark = [
     pytest.mark.extra,
-    pytest.mark.filterwarnings("ignore:.*initialised with render_mode=.rgb_array."),  # make_vec_env always asks for it
 ]
 
 DAILY, VISITS = "bandit_env/DailyTraffic-v0", "bandit_env/BernoulliBandit-v0"
