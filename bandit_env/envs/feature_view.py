@@ -96,7 +96,7 @@ class FeatureView(World):
 
     def __init__(self, scenario: Scenario, num_experiments: int, view: View) -> None:
         super().__init__(scenario, num_experiments)
-        self._table = view.table(scenario)
+        self.table = view.table(scenario)
         self._history = History(self._served_space, num_experiments) if view.history else None
         self._episodes_per_world = whole_number("episodes_per_world", view.episodes_per_world, 1)
         self._played = np.zeros(num_experiments, np.int64)  # episodes begun in the row's world
@@ -109,12 +109,12 @@ class FeatureView(World):
     @property
     def observation_space(self) -> gym.spaces.Box:
         """The features of all arms, arm by arm, and the history."""
-        space = self._table.space
+        space = self.table.space
         return space if self._history is None else self._history.extend(space)
 
     def observe(self) -> NDArray[np.float32]:
         """What all N experiments show, shape (N, K F [+ A + 1])."""
-        features = self._table.read(self.conversions, self.visits, self.day)
+        features = self.table.read(self.conversions, self.visits, self.day)
         return features if self._history is None else self._history.append(features)
 
     def observation_of(self, observations: NDArray[np.float32], row: int) -> NDArray[np.float32]:

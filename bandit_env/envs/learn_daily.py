@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bandit_env.envs.base import BatchEnv, SingleEnv
 from bandit_env.envs.daily_traffic import DailyTraffic
 from bandit_env.envs.feature_view import FeatureView, View, read_arguments
-from bandit_env.envs.menu import check_choice, make_menu
+from bandit_env.world.action import check_choice, make_menu
 from bandit_env.world.checks import whole_number
 from bandit_env.world.scenario import Scenario
 

@@ -11,6 +11,8 @@ to thousands, and a network that is fed such numbers learns late, badly or (NaN)
 it in `ArmFeaturesVector`, with `flat=True`, or normalise what it shows (SB3's VecNormalize).
 """
 
+import json
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +24,9 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 import bandit_env  # noqa: F401 (registers the environments)
+from bandit_env.envs.feature_view import FeatureView
+from bandit_env.envs.learn_daily import LearnDailyMenu
+from bandit_env.stats.feature_names import FEATURES_VERSION
 
 
 class NativeVecEnv(VecEnv):  # type: ignore[misc]  # no types without the extra
@@ -123,6 +128,31 @@ def make_native_vec_env(env_id: str, n_envs: int, seed: int | None = None, **kwa
     if seed is not None:
         adapter.seed(seed)
     return adapter
+
+
+def save_policy(model: Any, path: str, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
+    """Save a trained model together with what it was shown, for the agent `sb3` to show it the same.
+
+    Args:
+        model: of SB3, trained on `env` or its like.
+        path: of the zip file; SB3's `load` reads it as well.
+        env: of an id to learn on.
+
+    Raises:
+        ValueError: another environment, or one with a history, which an experiment cannot show.
+    """
+    world = getattr(env.unwrapped, "world", None)
+    if not isinstance(world, FeatureView):
+        raise ValueError(f"expected an environment to learn on, such as bandit_env/LearnDaily-v0; found {env}")
+    if world.observation_space.shape != world.table.shape:
+        raise ValueError("the observation has a history, which no experiment can show; expected history=False")
+    shown = {"version": FEATURES_VERSION, "features": world.table.names, "feature_prior": world.table.prior}
+    if isinstance(world, LearnDailyMenu):
+        served = world.menu[: -world.rates.shape[1], :-1]
+        shown["allocations"] = served.tolist()
+    model.save(path)
+    with zipfile.ZipFile(path if path.endswith(".zip") else f"{path}.zip", "a") as archive:
+        archive.writestr("bandit_env.json", json.dumps(shown))
 
 
 def _rows(infos: dict[str, Any], num_envs: int, chosen: NDArray[np.bool_] | None = None) -> list[dict[str, Any]]:

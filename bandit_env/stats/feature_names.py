@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 DEFAULT_FEATURES = ("mean", "sd", "probability_best", "log_visits", "day", "gap")
 LEARNER_FEATURES = ("logit", "log_visits", "gap", "day")  # of the order of 1 whatever the rates, without P(best)
+FEATURES_VERSION = 1  # goes up when a feature of the same name becomes another number
 LARGEST_GAP = 10.0  # standard deviations; beyond it one arm is surely better, and a network needs no larger number
 
 

@@ -10,8 +10,8 @@ from gymnasium.vector import VectorActionWrapper, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from bandit_env.envs.menu import check_choice, make_menu
 from bandit_env.envs.wrappers.under import task_of
+from bandit_env.world.action import check_choice, make_menu
 
 
 class AllocationMenu(gym.ActionWrapper[Any, np.int64, Any], RecordConstructorArgs):
