@@ -422,12 +422,12 @@ def test_pictures_of_many_arms_stay_small():
 
 def test_videos_are_recorded(tmp_path):
     pytest.importorskip("moviepy")
-    env = gym.wrappers.RecordVideo(gym.make(BANDIT, horizon=3, render_mode="rgb_array"), str(tmp_path))
+    env = gym.wrappers.RecordVideo(gym.make(BANDIT, horizon=3, render_mode="rgb_array"), str(tmp_path / "new"))
     env.reset(seed=0)
     for _ in range(3):
         env.step(0)
     env.close()
-    assert list(tmp_path.glob("*.mp4"))
+    assert list(tmp_path.glob("new/*.mp4"))
 
 
 def test_human_rendering_of_pictures(monkeypatch):

@@ -174,10 +174,15 @@ def _load(path: str, data: dict[str, Any], size: int, actions: tuple[str, int]) 
     except ImportError as error:
         raise ImportError("an SB3 policy needs Stable-Baselines3: pip install 'bandit-env[rl]'") from error
     name = re.search(r"<function (\w+)\.__init__", str(data.get("policy_class", {}).get("__init__", "")))
-    settings = data.get("policy_kwargs") or {}
-    if name is None or name[1] not in POLICIES or ":serialized:" in settings:
-        known = ", ".join(POLICIES)
-        raise ValueError(f"{path} holds {name[1] if name else 'no policy'} with {settings}; expected one of {known}")
+    settings = {
+        name: value
+        for name, value in (data.get("policy_kwargs") or {}).items()
+        if not name.startswith((":", "optimizer_"))  # what trained it plays no part
+    }
+    strange = [name for name, value in settings.items() if isinstance(value, str)]  # a class, which only a pickle holds
+    if name is None or name[1] not in POLICIES or strange:
+        found = f"{name[1] if name else 'no policy'}" + (f" with its own {', '.join(strange)}" if strange else "")
+        raise ValueError(f"{path} holds {found}; expected an MlpPolicy of SB3 as it comes: {', '.join(POLICIES)}")
     kind, width = actions
     action_space: Any = gym.spaces.Discrete(width) if kind == "Discrete" else gym.spaces.Box(0, 1, (width,))
     observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
