@@ -10,10 +10,14 @@ import time
 
 import gymnasium as gym
 import numpy as np
-from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
-from bandit_env.rl.sb3 import make_native_vec_env
+try:
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+
+    from bandit_env.rl.sb3 import make_native_vec_env
+except ImportError as error:
+    raise SystemExit("this script needs Stable-Baselines3: pip install 'bandit-env[rl]'") from error
 
 WORLDS = {
     "bandit_env/DailyTraffic-v0": {"prior": [4, 96], "num_arms": 2, "max_days": 60},

@@ -14,9 +14,13 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import nn
-from torch.utils.tensorboard import SummaryWriter
+
+try:
+    import torch
+    from torch import nn
+    from torch.utils.tensorboard import SummaryWriter
+except ImportError as error:
+    raise SystemExit("this script needs PyTorch: pip install 'bandit-env[rl]'") from error
 
 import bandit_env  # noqa: F401 (registers the environments)
 from agents.policy import Policy
