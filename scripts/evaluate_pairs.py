@@ -22,7 +22,6 @@ import agents
 from agents.evidence import Evidence
 from agents.policy import SHIPPED
 from agents.stopping import StoppingRule, make_rule
-from bandit_env.world.action import encode_action
 
 SETTLED = 1e-6  # see Shared
 Label = TypeVar("Label", bound=Hashable)
@@ -69,8 +68,13 @@ WITHOUT_PRIOR = {
     *("track-and-stop", "to the horizon", "mixture-sprt", "glr", "repeated-test", "confidence-sequence"),
     *(rule for rule in RULES if rule.startswith(("group-sequential", "fixed-sample"))),
 }
-# Agents of other tasks, which refuse this one, and one that is a pair of the list: uniform with fixed-sample.
-NOT_ALLOCATIONS = ("bayes-optimal", "gittins", "learned", "uniform-classical")
+# Agents of other tasks, which refuse this one or are made for rates that move; one that is a pair of the list, uniform
+# with fixed-sample; and platforms' presets, which are parts of the list with other knobs.
+NOT_ALLOCATIONS = (
+    *("bayes-optimal", "gittins", "gittins-discounted", "learned", "uniform-classical"),
+    *("log-odds-thompson", "period-weighted"),
+    *("adobe-auto-allocate", "amplitude", "google-2013", "growthbook", "statsig-autotune"),
+)
 
 
 class Shared(Evidence):
@@ -172,11 +176,8 @@ def play_with_rules(
         running = dict.fromkeys(rules, rows)
         for day in range(task.max_days):
             seen = (observation["visits"], observation["conversions"], observation["day"][:, 0], rows, task)
-            whole = Evidence(*seen, agent.prior)
-            action = encode_action(agent.weights(whole))
+            action = agent.act(observation, rows)
             evidence = {prior: Shared(*seen, prior) for _, prior in rules.values()}
-            if whole._probability_best is not None and agent.prior in evidence:  # the allocation has found it
-                evidence[agent.prior].known["best"] = whole._probability_best
             for label, (rule, prior) in rules.items() if day >= task.min_days else ():
                 if rule is None or not running[label].size:
                     continue

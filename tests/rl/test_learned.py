@@ -228,4 +228,5 @@ def test_learned_stop_ships_the_arm_with_the_largest_score():
 def test_parameters_rebuild_the_agent(path):
     agent = agents.make("learned", path=path, prior=[4, 96])
     again = agents.make("learned", **agent.parameters)
-    assert again.parameters == agent.parameters == {"path": path, "prior": [4, 96], "stopping": None}
+    assert again.parameters == agent.parameters
+    assert {"path": path, "prior": [4, 96], "stopping": None}.items() <= agent.parameters.items()

@@ -20,6 +20,7 @@ days = 223                       # default: the days that takes
 name = "thompson"                # as `bandit-env agents` lists them, or "package.module:Class"
 label = "Thompson"               # default: the name
 stopping = "value-remaining"     # any other key: an argument of the agent
+scenarios = ["..."]              # the scenarios that it plays, by name; default: all
 sweep = { gamma = [0.5, 1.0] }   # one agent (or scenario) for each combination of the lists
 
 [published.Thompson]             # printed beside our results: another source's figures, by agent's label

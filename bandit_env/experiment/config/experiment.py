@@ -16,6 +16,7 @@ from bandit_env.experiment.config.names import folders_of
 from bandit_env.experiment.config.players import check_task, check_weights, made_of, plain, players, remarks, with_plan
 from bandit_env.experiment.config.scenarios import published_for, scenarios
 from bandit_env.experiment.results import FORMAT
+from bandit_env.plugins import suggest
 from bandit_env.tables.history import with_priors
 
 
@@ -77,10 +78,12 @@ def resolve(table: dict[str, Any]) -> Experiment:
     agents = list(players(file.agents))
     _refuse_duplicates("scenario", [name for name, *_ in worlds])
     _refuse_duplicates("agent", [label for label, *_ in agents])
-    folders = folders_of([(scenario[0], player[0]) for scenario in worlds for player in agents])
+    _refuse_unknown([name for name, *_ in worlds], agents)
     plans, about, modules = [], [], beside.found()
     for name, scenario, classical, wanted, _ in worlds:
-        for label, player, described in agents:
+        for label, player, described, chosen in agents:
+            if chosen is not None and name not in chosen:
+                continue
             world = scenario.arguments()
             where = f"agent {label!r} in scenario {name!r}"
             player, described = with_plan(player, described, world.get("rates"), where)
@@ -98,6 +101,7 @@ def resolve(table: dict[str, Any]) -> Experiment:
                     "classical": classical,
                 }
             )
+    folders = folders_of([(plan.scenario, plan.agent) for plan in plans])
     published, doubts = published_for([scenario.arguments().get("rates") for _, scenario, *_ in worlds], file.published)
     config = {
         "format": FORMAT,
@@ -125,6 +129,13 @@ def _refuse_duplicates(kind: str, names: Iterable[str]) -> None:
             key = "label" if kind == "agent" else "name"
             raise ExperimentError(f"{kind}s: two are called {name!r}; give each a `{key}` of its own")
         seen.add(name)
+
+
+def _refuse_unknown(scenarios: list[str], agents: list[tuple[str, Any, dict[str, Any], list[str] | None]]) -> None:
+    for label, *_, chosen in agents:
+        for name in chosen or ():
+            if name not in scenarios:
+                raise ExperimentError(f"agent {label!r}: no scenario is called {name!r}{suggest(name, scenarios)}")
 
 
 def _versions() -> dict[str, str]:

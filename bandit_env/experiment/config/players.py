@@ -14,8 +14,8 @@ from bandit_env.experiment.estimates.methods import E_PROCESS
 from bandit_env.experiment.results import LISTED_ARMS
 
 
-def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each agent's label, what the runner builds it from, and how it is described in the files."""
+def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, Any], list[str] | None]]:
+    """Each agent's label, what the runner builds it from, how it is described, and its scenarios (None: all)."""
     for index, table in enumerate(tables):
         where = f"agents[{index}]"
         if "object" in table:  # from Python: an agent as it is
@@ -25,7 +25,7 @@ def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, 
             label = table.get("label") or type(thing).__name__
             check_name(f"{where}.label", label)
             name = f"{type(thing).__module__}:{type(thing).__qualname__}"
-            yield label, thing, {"name": name, **_parameters(thing, {})}
+            yield label, thing, {"name": name, **_parameters(thing, {})}, None
             continue
         for sweep_label, settings in expand(table, where):
             name = settings.pop("name", None)
@@ -34,8 +34,15 @@ def players(tables: list[dict[str, Any]]) -> Iterator[tuple[str, Any, dict[str, 
             check_name(f"{where}.name", name)
             label = settings.pop("label", name)
             check_name(f"{where}.label", label)
+            chosen = _chosen(settings.pop("scenarios", None), where)
             agent = _build(name, settings, where)
-            yield f"{label}{sweep_label}", (name, settings), {"name": name, **_parameters(agent, settings)}
+            yield f"{label}{sweep_label}", (name, settings), {"name": name, **_parameters(agent, settings)}, chosen
+
+
+def _chosen(scenarios: Any, where: str) -> list[str] | None:
+    if scenarios is None or (isinstance(scenarios, list) and scenarios and all(isinstance(s, str) for s in scenarios)):
+        return scenarios
+    raise ExperimentError(f"{where}.scenarios: found {scenarios!r}; expected a list of scenarios' names")
 
 
 def with_plan(
