@@ -71,7 +71,7 @@ WITHOUT_PRIOR = {
 # Agents of other tasks, which refuse this one or are made for rates that move; one that is a pair of the list, uniform
 # with fixed-sample; and platforms' presets, which are parts of the list with other knobs.
 NOT_ALLOCATIONS = (
-    *("bayes-optimal", "gittins", "gittins-discounted", "learned", "uniform-classical"),
+    *("bayes-optimal", "gittins", "gittins-discounted", "learned", "sb3", "uniform-classical"),
     *("log-odds-thompson", "period-weighted"),
     *("adobe-auto-allocate", "amplitude", "google-2013", "growthbook", "statsig-autotune"),
 )

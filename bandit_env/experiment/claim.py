@@ -16,10 +16,14 @@ except ImportError:  # Windows
 
     def _lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+
+    ACCESS = os.O_RDWR
 else:
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    ACCESS = os.O_RDONLY  # a file open for writing would keep its disk from becoming read-only
 
 
 @contextlib.contextmanager
@@ -53,7 +57,7 @@ def claimed(directory: Path) -> Iterator[None]:
 def _take(path: Path) -> int | None:
     """The open file, locked; None where another process holds it."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, ACCESS | os.O_CREAT, 0o666)
         try:
             _lock(descriptor)
         except (BlockingIOError, PermissionError):

@@ -135,9 +135,11 @@ def test_successive_elimination_drops_for_good_and_keeps_the_best():
     task = Task(num_arms=4, visits_per_day=200, max_days=200)
     rates = np.tile([0.5, 0.45, 0.3, 0.1], (200, 1))
     played = play(agent, rates, task, seed=1)
-    assert (agent._active[:, 0]).mean() >= 0.9
-    assert not agent._active[:, 3].any()
-    dropped = ~agent._active[:, 2]
+    seen = {"visits": played.visits, "conversions": played.conversions, "day": np.full((200, 1), 199.0)}
+    active = agent.act(seen, np.arange(200))[:, :-1] > 0
+    assert active[:, 0].mean() >= 0.9
+    assert not active[:, 3].any()
+    dropped = ~active[:, 2]
     assert (played.visits[dropped, 2] < played.visits[dropped, 0]).all()
     visits, conversions = np.full((1, 4), 100.0), np.array([[50.0, 45, 30, 10]])
     agent.reset(task, 1, np.random.default_rng(0))

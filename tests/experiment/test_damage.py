@@ -1,11 +1,13 @@
 """Files of a run that were altered, cut, swapped or removed are noticed, in a sentence that names them, or harmless."""
 
+import io
 import json
 import random
 import shutil
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from bandit_env import cli
 from bandit_env.errors import ExperimentError, StorageError
@@ -213,7 +215,7 @@ def test_figures_that_lie_elsewhere_are_not_drawn(copy, tmp_path):
     (tmp_path / "victim").mkdir()
     (copy / "figures").symlink_to(tmp_path / "victim")
     with pytest.raises(ExperimentError, match=r"figures: leads out of the run's folder"):
-        report._files(results.read(copy), copy, 0)
+        report.write(results.read(copy), Console(file=io.StringIO()), 0)
     assert not list((tmp_path / "victim").iterdir())
 
 

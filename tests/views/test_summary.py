@@ -18,7 +18,8 @@ WORLD = {"rates": [0.04, 0.05], "max_days": 60}
 @pytest.fixture(scope="module")
 def result():
     agents = {"rule": {"name": "thompson", "stopping": "value-remaining"}, "classical": "uniform"}
-    return run(WORLD, agents, 200, seed=5, executor=1, classical={"visits": 22330, "days": 40})
+    with pytest.warns(UserWarning, match="classical.days is 40"):  # so that some experiments take longer
+        return run(WORLD, agents, 200, seed=5, executor=1, classical={"visits": 22330, "days": 40})
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (482, 500), (500, 500), (1, 3)])
