@@ -59,10 +59,12 @@ def _columns(source: Any) -> tuple[dict[str, Column], str | None]:
 
 def _from_frame(frame: "pd.DataFrame") -> dict[str, Column]:
     rows = np.arange(1, len(frame) + 1)
-    return {
-        str(name): Column(str(name), frame[name].astype(object).where(frame[name].notna(), None).to_numpy(), rows)
-        for name in frame.columns
-    }
+    found = {}
+    for name in frame.columns:
+        values = np.array([*frame[name], None], dtype=object)[:-1]  # dates stay dates, whatever the version of pandas
+        values[frame[name].isna().to_numpy()] = None
+        found[str(name)] = Column(str(name), values, rows)
+    return found
 
 
 def _from_mapping(table: Mapping[str, Any]) -> dict[str, Column]:

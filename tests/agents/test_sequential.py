@@ -52,7 +52,8 @@ def stays_inside(bounds, times):
     """P(no crossing) from SciPy's multivariate normal integral."""
     times = np.array(times)
     covariance = np.sqrt(np.minimum.outer(times, times) / np.maximum.outer(times, times))
-    law = stats.multivariate_normal(cov=covariance, abseps=1e-6, releps=1e-6, maxpts=500_000, seed=0)
+    law = stats.multivariate_normal(cov=covariance, seed=0)
+    law.abseps, law.releps, law.maxpts = 1e-6, 1e-6, 500_000  # older SciPy takes them in no other way
     return law.cdf(np.array(bounds), lower_limit=-np.array(bounds))
 
 

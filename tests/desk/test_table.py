@@ -106,7 +106,8 @@ def test_parquet_and_frames(tmp_path):
     )
     frame["date"] = pd.to_datetime(frame["date"])
     frame.to_parquet(tmp_path / "counts.parquet")
-    for source in (frame, tmp_path / "counts.parquet", str(tmp_path / "counts.parquet"), frame.to_dict("list")):
+    columns = {name: list(frame[name]) for name in frame}
+    for source in (frame, tmp_path / "counts.parquet", str(tmp_path / "counts.parquet"), columns):
         counts = read(source)
         assert counts.dates == ("2024-05-01", "2024-05-02")
         assert counts.visits.tolist() == [[100, 110], [90, 95]]
