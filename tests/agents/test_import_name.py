@@ -47,7 +47,10 @@ def test_whoever_has_imported_another_is_told_which_and_what_to_do(folder):
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert f"the import name 'agents' leads to {folder / 'agents' / '__init__.py'}; expected that of bandit-env" in last
-    assert str(ROOT / "agents" / "__init__.py") in last
+    ours = python(
+        "-c", "import bandit_env; print(bandit_env.__file__)", cwd=folder
+    ).stdout.strip()  # of this installation
+    assert str(Path(ours).parents[1] / "agents" / "__init__.py") in last
     assert "rename a file or folder of yours" in last
     assert "No module named" not in last
 
