@@ -38,8 +38,8 @@ class Batch:
             experiments,
             self.task,
             prior,
-            new_visits=visits - self._visits[experiments],
-            new_conversions=conversions - self._conversions[experiments],
+            new_visits=visits - self._visits.take(experiments, axis=0),
+            new_conversions=conversions - self._conversions.take(experiments, axis=0),
             states=self._states,
         )
         self._visits[experiments] = visits

@@ -24,7 +24,6 @@ from bandit_env.envs.render import Picture, draw, paint
 from bandit_env.envs.spaces import Info, Observation, World
 from bandit_env.world.dynamics import Bools, Floats
 from bandit_env.world.scenario import START
-from bandit_env.world.simulation import Outcome
 from bandit_env.world.streams import Rows
 from bandit_env.world.task import Task
 
@@ -74,7 +73,7 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         self._served[:] = 0
         if self.render_mode == "human":
             self.render()
-        return self._observe(), self._info(None)
+        return self._observe(), _one_row(self.world.info_at_start(rows))
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
         """Serve one update, or end the experiment.
@@ -93,7 +92,8 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
         terminated = outcome.ended.size > 0
         if self.render_mode == "human":
             self.render()
-        return self._observe(), float(outcome.reward[0]), terminated, False, self._info(outcome)
+        info = _one_row(world.info_of_step(outcome, None))
+        return self._observe(), float(outcome.reward[0]), terminated, False, info
 
     def render(self) -> str | Picture | None:
         """The experiment as a table of its arms: returned as text ("ansi") or a picture ("rgb_array"), or printed."""
@@ -107,11 +107,6 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
             return frame
         print(frame)
         return None
-
-    def _info(self, outcome: Outcome | None) -> Info:
-        """The one row's; single numbers as Python's."""
-        info = self.world.info(slice(None), outcome)
-        return {name: array[0] if array.ndim > 1 else array[0].item() for name, array in info.items()}
 
     def _observe(self) -> Observation:
         return self.world.observation_of(self.world.observe(), 0)
@@ -180,7 +175,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         self._served[rows] = 0
         if self.render_mode == "human":
             self.render()
-        return self.world.observe(), self._spread(rows, self.world.info(rows, None))
+        return self.world.observe(), self._spread(rows, self.world.info_at_start(rows))
 
     def step(self, actions: NDArray[Any]) -> tuple[Observation, Floats, Bools, Bools, Info]:
         """One update of every experiment.
@@ -201,7 +196,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         if before is not None:
             self._served[outcome.served > 0] = (world.visits - before)[outcome.served > 0]
         infos, begun = {}, np.zeros(0, np.int64)
-        info, terminations = world.info(slice(None), outcome), world.ended.copy()
+        info, terminations = world.info_of_step(outcome, None if whole else ran), world.ended.copy()
         if self.autoreset_mode is AutoresetMode.SAME_STEP and outcome.ended.size:
             infos, begun = self._final(outcome.ended, info), outcome.ended
         elif self.autoreset_mode is AutoresetMode.NEXT_STEP and not whole:
@@ -211,7 +206,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
             self._begin_again(begun, info)
             ran[begun] = True
         if whole or ran.any():
-            infos |= _masked(info, ran, whole)
+            infos |= _masked(info, ran)
         if self.render_mode == "human":
             self.render()
         return world.observe(), outcome.reward, terminations, np.zeros(self.num_envs, np.bool_), infos
@@ -233,7 +228,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         """Start `rows` anew, and write what their reset tells into `info`."""
         self.world.begin(rows)
         self._served[rows] = 0
-        for name, array in self.world.info(rows, None).items():
+        for name, array in self.world.info_at_start(rows).items():
             info[name][rows] = array
 
     def _final(self, rows: Rows, info: Info) -> Info:
@@ -261,11 +256,12 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
         return mask
 
 
-def _masked(info: Info, told: Bools, whole: bool) -> Info:
-    """Arrays of all rows with the mask of those told about (`whole`: surely all of them), 0 in the others."""
-    if not whole and not told.all():
-        untold = ~told
-        for array in info.values():  # an indexed assignment would take several times as long
-            np.copyto(array, array.dtype.type(0), where=untold.reshape(-1, *[1] * (array.ndim - 1)))
+def _one_row(info: Info) -> Info:
+    """Infos of a world of one row; single numbers as Python's."""
+    return {name: array[0] if array.ndim > 1 else array[0].item() for name, array in info.items()}
+
+
+def _masked(info: Info, told: Bools) -> Info:
+    """Arrays of all rows, each with the mask of those told about."""
     masks = np.repeat(told[None], len(info), axis=0)  # one row each: no two share memory
     return info | {f"_{name}": mask for name, mask in zip(info, masks, strict=True)}

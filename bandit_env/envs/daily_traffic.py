@@ -12,6 +12,7 @@ from bandit_env.envs.base import BatchEnv, SingleEnv
 from bandit_env.envs.spaces import Info, World
 from bandit_env.world.action import check_scores, row_is_valid
 from bandit_env.world.checks import whole_number
+from bandit_env.world.dynamics import Bools
 from bandit_env.world.effects import Effect
 from bandit_env.world.scenario import Prior, Rates, Scenario
 from bandit_env.world.simulation import Outcome
@@ -46,18 +47,41 @@ class DailyTraffic(World):
         """One update of all running rows."""
         return self.step(actions)
 
-    def info(self, rows: Rows | slice, outcome: Outcome | None) -> Info:
+    def info_at_start(self, rows: Rows) -> Info:
+        """Rates, and the neutral values of all else."""
+        return super().info_at_start(rows) | _untold(np.ones(rows.size, np.bool_))
+
+    def info_of_step(self, outcome: Outcome, ran: Bools | None) -> Info:
         """Rates and regret, the visits of the update, and what came of experiments that have ended."""
-        told, state = super().info(rows, outcome), self.state
-        return told | {
-            "served": np.zeros(told["regret"].size, np.int64) if outcome is None else outcome.served[rows],
-            "declared_arm": np.array(state.declared[rows]),
-            "correct": np.array(state.correct[rows]),
-            "best_arm": np.array(state.best_arm[rows]),
-            "stopping_day": np.where(state.ended[rows], self.day[rows], 0.0),
-            "regret_after": np.array(state.regret_after[rows]),
-            "loss_after": np.array(state.loss_after[rows]),
-        }
+        told = super().info_of_step(outcome, ran)
+        told |= _untold(np.ones(outcome.served.size, np.bool_) if ran is None else ran)
+        told["served"] = outcome.served
+        ended, state = outcome.ended, self.state
+        if ended.size:
+            told["stopping_day"][ended] = state.updates[ended] / self.scenario.updates_per_day
+            for name, values in (
+                ("declared_arm", state.declared),
+                ("correct", state.correct),
+                ("best_arm", state.best_arm),
+                ("regret_after", state.regret_after),
+                ("loss_after", state.loss_after),
+            ):
+                told[name][ended] = values[ended]
+        return told
+
+
+def _untold(runs: Bools) -> Info:
+    """What `info` tells of experiments before anything has come of them; 0 in rows that do not run."""
+    no_arm = -runs.astype(np.int64)
+    return {
+        "served": np.zeros(runs.size, np.int64),
+        "declared_arm": no_arm,
+        "correct": np.zeros(runs.size, np.bool_),
+        "best_arm": no_arm.copy(),
+        "stopping_day": np.zeros(runs.size),
+        "regret_after": np.zeros(runs.size),
+        "loss_after": np.zeros(runs.size),
+    }
 
 
 class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):

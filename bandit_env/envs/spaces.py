@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from bandit_env.world.dynamics import Bools, Floats
 from bandit_env.world.scenario import MAX_COUNT
 from bandit_env.world.simulation import Outcome, Simulation
 from bandit_env.world.streams import Rows
@@ -34,14 +35,30 @@ class World(Simulation, ABC):
     def advance(self, actions: NDArray[Any]) -> Outcome:
         """One step of all running rows; `actions` has one row per experiment."""
 
-    def info(self, rows: Rows | slice, outcome: Outcome | None) -> Info:
-        """What `info` tells about some rows, of a step or (None) of a reset: new arrays of shape (m, ...)."""
+    def info_at_start(self, rows: Rows) -> Info:
+        """What `info` tells about `rows`, shape (m,), that have just begun: new arrays of shape (m, ...)."""
         state = self.state
         return {
-            "rates": np.array(state.rates[rows]),
-            "base_rates": np.array(self.base_rates[rows]),
-            "best_rate": np.array(state.best_rate[rows]),
-            "regret": np.zeros(state.best_rate[rows].size) if outcome is None else outcome.regret[rows],
+            "rates": state.rates[rows],
+            "base_rates": self.base_rates[rows],
+            "best_rate": state.best_rate[rows],
+            "regret": np.zeros(rows.size),
+        }
+
+    def info_of_step(self, outcome: Outcome, ran: Bools | None) -> Info:
+        """What `info` tells about a step: new arrays over all N rows.
+
+        Args:
+            outcome: of the step.
+            ran: which rows the step was for, shape (N,); the others are told 0. None: it was for all of them.
+        """
+        state, rows = self.state, None if ran is None else np.flatnonzero(ran)
+        rates = _only(state.rates, rows)
+        return {
+            "rates": rates,
+            "base_rates": rates.copy() if self.moving is None else _only(self.base_rates, rows),
+            "best_rate": _only(state.best_rate, rows),
+            "regret": outcome.regret,
         }
 
     @property
@@ -78,3 +95,12 @@ class World(Simulation, ABC):
     def observation_of(self, observations: Observation, row: int) -> Observation:
         """One experiment's part of what `observe` returned, copied."""
         return {name: array[row].copy() for name, array in observations.items()}
+
+
+def _only(values: Floats, rows: Rows | None) -> Floats:
+    """The values, shape (N, ...), of some rows (None: of all), and 0 in the others."""
+    if rows is None:
+        return values.copy()
+    told = np.zeros_like(values)
+    told[rows] = values.take(rows, axis=0)
+    return told

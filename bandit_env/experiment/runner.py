@@ -48,7 +48,7 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
     actions = np.zeros(cast(tuple[int, ...], world.action_space.shape), dtype=np.float32)
     running = np.arange(len(seeds))
     while running.size:
-        seen = {name: values[running] for name, values in observation.items()}
+        seen = {name: values.take(running, axis=0) for name, values in observation.items()}
         actions[running] = _ask(plan, agent, seen, running, record)
         after, terminated, info = _step(world, actions, plan, running, seen["day"], record)
         over = terminated[running]
