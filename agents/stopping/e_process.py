@@ -41,21 +41,25 @@ class EProcess(StoppingRule):
         _check.choice("adjust", self.adjust, tuple(ADJUSTMENTS))
 
     def new_state(self, task: Task, num_experiments: int) -> State:
-        return {"log_ratio": e_process.new_state(num_experiments, task.num_arms)}
+        log_ratio = e_process.new_state(num_experiments, task.num_arms)
+        return {"log_ratio": log_ratio, "log_e": np.zeros((num_experiments, task.num_arms))}
 
     def update_state(self, evidence: Evidence) -> None:
         visits = evidence.new_visits
         conversions = np.minimum(evidence.new_conversions, visits)  # late ones may be more than the update's visits
-        rows = evidence.experiments.astype(np.int64)
-        e_process.update_state(evidence.state_of(self)["log_ratio"], conversions, visits, rows=rows)
+        rows, state = evidence.experiments.astype(np.int64), evidence.state_of(self)
+        state["log_e"][rows] = e_process.update_state(state["log_ratio"], conversions, visits, rows=rows)
 
     def decide(self, evidence: Evidence) -> Decision:
-        log_ratio = evidence.state_of(self)["log_ratio"][evidence.experiments]
-        log_e = e_process.current_log_e(log_ratio)
+        state = evidence.state_of(self)
+        log_e = state["log_e"][evidence.experiments]
         named = ADJUSTMENTS[self.adjust](log_e, self.alpha)
         if not named.any():
             return np.full(len(evidence), -1), np.zeros(len(evidence), dtype=bool)
         # The mean of the log odds ratio under the mixture: its sign says which of the two is ahead.
-        ratio = (np.exp(log_ratio + e_process.LOG_PRIOR - log_e[..., None]) * e_process.NODES).sum(axis=-1)
+        some = named.any(axis=1)
+        density = state["log_ratio"][evidence.experiments[some]] + e_process.LOG_PRIOR - log_e[some, :, None]
+        ratio = np.zeros_like(log_e)
+        ratio[some] = (np.exp(density) * e_process.NODES).sum(axis=-1)
         arm, claims = winner(ratio, named, ratio, evidence.available)
         return declare(claims, arm), claims

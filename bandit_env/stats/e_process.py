@@ -29,6 +29,7 @@ from functools import cache
 from math import log
 
 import numpy as np
+from numpy.polynomial import polynomial
 from numpy.typing import ArrayLike, NDArray
 
 from bandit_env.stats.checks import check_control, check_counts, check_level, first
@@ -234,7 +235,7 @@ def e_bh(log_e: ArrayLike, alpha: float = 0.05, control: int = 0) -> Bools:
 
 
 @cache
-def _rule() -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _rule() -> tuple[Floats, ...]:
     from bandit_env.stats import hypergeometric  # compiled: loaded when it is asked for
 
     return hypergeometric.rule(NODES)
@@ -243,11 +244,10 @@ def _rule() -> tuple[Floats, Floats, Floats, Floats, Floats]:
 def _advance(state: Floats, conversions: Floats, visits: Floats, control: int, rows: NDArray[np.int64]) -> Floats:
     from bandit_env.stats import hypergeometric
 
-    scratch = np.empty((2, hypergeometric.FEW + 1 + 2 * len(NODES)))
     result = np.empty(visits.shape)
     counts = (np.require(x, np.float64, ["C", "W"]) for x in (visits, conversions))
     rows = np.require(rows, np.int64, ["C", "W"])
-    hypergeometric.advance(*counts, rows, control, _rule(), scratch, state, LOG_PRIOR, result)
+    hypergeometric.advance(*counts, rows, control, _rule(), hypergeometric.scratch(), state, LOG_PRIOR, result)
     return result
 
 
@@ -278,19 +278,26 @@ def _edge(above: Floats) -> Floats:
         beyond = np.where(slope < 0, NODES[last] - end / slope, np.inf)
     first_ = np.clip(left - 2, 0, last - 5)  # six nodes about the edge: the function is analytic within pi of the axis
     values = np.take_along_axis(above, first_[..., None] + np.arange(6), axis=-1)
-    low, high = (left - first_).astype(np.float64), (left - first_ + 1).astype(np.float64)
+    series = np.einsum("...dk,...k->...d", _series_of_six()[left - first_], values)
+    low, high = np.zeros_like(beyond), np.ones_like(beyond)
     for _ in range(44):
         middle = 0.5 * (low + high)
-        positive = (_lagrange(middle) * values).sum(axis=-1) > 0
-        low, high = np.where(positive, middle, low), np.where(positive, high, middle)
-    return np.where(left == last, beyond, NODES[0] + step * (first_ + low))
+        value = series[..., 5]
+        for degree in range(4, -1, -1):
+            value = value * middle + series[..., degree]
+        low, high = np.where(value > 0, middle, low), np.where(value > 0, high, middle)
+    return np.where(left == last, beyond, NODES[0] + step * (left + low))
 
 
-def _lagrange(x: Floats) -> Floats:
-    """Lagrange's polynomials on the nodes 0 to 5, shape (..., 6)."""
-    k = np.arange(6)
-    others = np.array([[j for j in k if j != i] for i in k])
-    return np.asarray(np.prod((x[..., None, None] - others) / (k[:, None] - others), axis=-1))
+@cache
+def _series_of_six() -> Floats:
+    """From a function's values at 0 to 5 to its power series about each of them, shape (6, 6 degrees, 6 values)."""
+    matrix = np.empty((6, 6, 6))
+    for about in range(6):
+        for i in range(6):
+            others = [j for j in range(6) if j != i]
+            matrix[about, :, i] = polynomial.polyfromroots(np.subtract(others, about)) / np.prod(np.subtract(i, others))
+    return matrix
 
 
 def _e_values(log_e: ArrayLike, alpha: float, control: int) -> tuple[Floats, int]:
