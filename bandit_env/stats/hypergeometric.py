@@ -233,7 +233,7 @@ def _horner(terms: Any, first: int, last: int, step: int, tilts: Any) -> Any:
 
 @formula
 def _tilted(up: Lanes, down: Lanes, inverse: Lanes, sum_: Lanes, node: Lanes, shift: Lanes) -> Lanes:
-    """log M of the sums above and below the middle, which is `shift` above the mean."""
+    """Log M of the sums above and below the middle, which is `shift` above the mean."""
     return vlog(fma(down, inverse, up) / sum_) + node * shift
 
 
