@@ -45,7 +45,12 @@ class SingleEnv(gym.Env[Observation, Action], Generic[Action]):
     @property
     def task(self) -> Task:
         """What an agent may know of the experiment."""
-        return self.world.scenario.task
+        return self.world.task_of(0)
+
+    @property
+    def draws_tasks(self) -> bool:
+        """Whether each episode draws its task from a sampler."""
+        return self.world.row_tasks is not None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin a new experiment.
@@ -136,8 +141,24 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
 
     @property
     def task(self) -> Task:
-        """What an agent may know of the experiments."""
+        """What an agent may know of the experiments.
+
+        Raises:
+            ValueError: each of them has drawn a task of its own; `tasks` has them.
+        """
+        if self.draws_tasks:
+            raise ValueError("each experiment has drawn a task of its own; `tasks` has them all")
         return self.world.scenario.task
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What an agent may know of each experiment."""
+        return [self.world.task_of(row) for row in range(self.num_envs)]
+
+    @property
+    def draws_tasks(self) -> bool:
+        """Whether each episode draws its task from a sampler."""
+        return self.world.row_tasks is not None
 
     def reset(self, *, seed: Seeds = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin new experiments, in all rows or in some.

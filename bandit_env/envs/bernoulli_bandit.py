@@ -15,24 +15,22 @@ from bandit_env.world.checks import one_of, whole_number
 from bandit_env.world.effects import Effect
 from bandit_env.world.scenario import Prior, Rates, Scenario
 from bandit_env.world.simulation import Outcome
+from bandit_env.world.tasks import Sampler, read_sampler
 
 DEFAULT_RATES = (0.5, 0.6)
+DRAWN = ("rates", "prior", "horizon", "effects")  # what a sampler may draw
 
 
 class BernoulliBandit(World):
     """Experiments whose action is the arm that the next visit is sent to."""
 
     clock = "elapsed"
+    least_left = 1  # the last pull ends the episode
 
     @property
     def action_space(self) -> gym.spaces.Discrete:
         """The arms."""
         return gym.spaces.Discrete(self.rates.shape[1])
-
-    @property
-    def last_start(self) -> int:
-        """One pull before the horizon: the last pull ends the episode."""
-        return self.scenario.max_days - 1
 
     def read(self, action: Any, batch: tuple[int, ...]) -> NDArray[np.int64]:
         """The arms as int64, the dtype of the action space."""
@@ -100,6 +98,7 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
     | `reward` | "reward" | or "regret" |
     | `effects` | None | as of `DailyTrafficEnv`, a pull being a day: such as {"effect": "walk", "sd": 0.05} |
     | `delay` | None | mean pulls from a pull to its pay, one or one per arm; what is still to come is paid last |
+    | `sampler` | None | what each episode draws its task from: `rates`, `prior`, `horizon`, `effects`, as there |
     | `render_mode` | None | "ansi", "human" or "rgb_array": the arms as a table |
 
     ## References
@@ -119,11 +118,10 @@ class BernoulliBanditEnv(SingleEnv[np.int64]):
         reward: str = "reward",
         effects: Sequence[Mapping[str, Any] | Effect] | None = None,
         delay: float | Sequence[float] | None = None,
+        sampler: Sampler | None = None,
         render_mode: str | None = None,
     ) -> None:
-        super().__init__(
-            BernoulliBandit(make_scenario(rates, prior, num_arms, horizon, reward, effects, delay), 1), render_mode
-        )
+        super().__init__(make_world(1, sampler, rates, prior, num_arms, horizon, reward, effects, delay), render_mode)
 
 
 class BernoulliBanditVectorEnv(BatchEnv):
@@ -143,12 +141,20 @@ class BernoulliBanditVectorEnv(BatchEnv):
         reward: str = "reward",
         effects: Sequence[Mapping[str, Any] | Effect] | None = None,
         delay: float | Sequence[float] | None = None,
+        sampler: Sampler | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        scenario = make_scenario(rates, prior, num_arms, horizon, reward, effects, delay)
-        world = BernoulliBandit(scenario, whole_number("num_envs", num_envs, 1))
+        n = whole_number("num_envs", num_envs, 1)
+        world = make_world(n, sampler, rates, prior, num_arms, horizon, reward, effects, delay)
         super().__init__(world, autoreset_mode, render_mode)
+
+
+def make_world(num_experiments: int, sampler: Sampler | None, *arguments: Any) -> BernoulliBandit:
+    """A world from the arguments of `make_scenario`, all of them in its order, with tasks that are drawn or without."""
+    names = ("rates", "prior", "num_arms", "horizon", "reward", "effects", "delay")
+    scenario, tasks = read_sampler(sampler, dict(zip(names, arguments, strict=True)), make_scenario, DRAWN)
+    return BernoulliBandit(scenario, num_experiments, tasks)
 
 
 def make_scenario(

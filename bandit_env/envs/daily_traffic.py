@@ -1,6 +1,7 @@
 """A website's daily traffic on K arms: the agent splits it, and decides when to stop and which arm to declare."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import gymnasium as gym
@@ -17,6 +18,9 @@ from bandit_env.world.effects import Effect
 from bandit_env.world.scenario import Prior, Rates, Scenario
 from bandit_env.world.simulation import Outcome
 from bandit_env.world.streams import Rows
+from bandit_env.world.tasks import Sampler, read_sampler
+
+DRAWN = ("rates", "prior", "visits_per_day", "max_days", "min_days", "effects")  # what a sampler may draw
 
 
 class DailyTraffic(World):
@@ -183,9 +187,27 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
     | `delay` | None | mean days from a visit to its conversion, one number or one per arm |
     | `joins` | None | the first day on which each arm is served |
     | `leaves` | None | the first day on which each arm is no longer served, None for one that stays |
+    | `sampler` | None | what each episode draws its task from, see below |
     | `render_mode` | None | "ansi", "human" or "rgb_array": the arms as a table |
 
     `bandit_env.world.scenario.Scenario` says what is allowed.
+
+    With `sampler` each episode draws its own task: a table of `rates`, `prior`, `visits_per_day`, `max_days`,
+    `min_days`, `effects`, each a value or a distribution, {"distribution": "uniform" or "log-uniform", "low": ...,
+    "high": ...}, {"distribution": "beta", "a": ..., "b": ...} or {"distribution": "choice", "values": [...],
+    "weights": [...]}; `prior` also as {"mean": ..., "strength": ...}, of a + b = strength:
+
+    ```python
+    days = {"distribution": "log-uniform", "low": 14, "high": 365}
+    prior = {"mean": {"distribution": "beta", "a": 4, "b": 96}, "strength": 200}
+    gym.make("bandit_env/DailyTraffic-v0", num_arms=3, sampler={"prior": prior, "max_days": days})
+    ```
+
+    or a function from a NumPy Generator, the row's own, to a dict of such arguments. What it draws takes the argument's
+    place; K stays. A row's tasks depend on its seed only. `env.unwrapped.task` (of a vector environment, `tasks`) tells
+    an agent what it may know of the task; `reset(options={"rates": ...})` draws all the same, but for the rates. A
+    sampler that can draw an impossible task is refused when the environment is made: a table by the edges of its
+    distributions, a function by some of its tasks, the others when it draws them. See `bandit_env.world.tasks`.
 
     ## References
     S. L. Scott, "Multi-armed Bandit Experiments", Google Analytics, 23 January 2013.
@@ -216,13 +238,14 @@ class DailyTrafficEnv(SingleEnv[NDArray[np.float32]]):
         delay: float | Sequence[float] | None = None,
         joins: Sequence[int] | None = None,
         leaves: Sequence[int | float | None] | None = None,
+        sampler: Sampler | None = None,
         render_mode: str | None = None,
     ) -> None:
-        scenario = Scenario(
-            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
-            loss_days, start, traffic, weekday_traffic, effects, delay, joins, leaves,
+        world = make_world(
+            1, sampler, rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward,
+            cost_per_day, loss_days, start, traffic, weekday_traffic, effects, delay, joins, leaves,
         )  # fmt: skip
-        super().__init__(DailyTraffic(scenario, 1), render_mode)
+        super().__init__(world, render_mode)
 
 
 class DailyTrafficVectorEnv(BatchEnv):
@@ -254,12 +277,20 @@ class DailyTrafficVectorEnv(BatchEnv):
         delay: float | Sequence[float] | None = None,
         joins: Sequence[int] | None = None,
         leaves: Sequence[int | float | None] | None = None,
+        sampler: Sampler | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        scenario = Scenario(
-            rates, prior, num_arms, visits_per_day, updates_per_day, max_days, min_days, split, reward, cost_per_day,
-            loss_days, start, traffic, weekday_traffic, effects, delay, joins, leaves,
+        world = make_world(
+            whole_number("num_envs", num_envs, 1), sampler, rates, prior, num_arms, visits_per_day, updates_per_day,
+            max_days, min_days, split, reward, cost_per_day, loss_days, start, traffic, weekday_traffic, effects, delay,
+            joins, leaves,
         )  # fmt: skip
-        world = DailyTraffic(scenario, whole_number("num_envs", num_envs, 1))
         super().__init__(world, autoreset_mode, render_mode)
+
+
+def make_world(num_experiments: int, sampler: Sampler | None, *arguments: Any) -> DailyTraffic:
+    """A world from a scenario's arguments, all of them in its order, with tasks that are drawn or without."""
+    names = (field.name for field in fields(Scenario))
+    scenario, tasks = read_sampler(sampler, dict(zip(names, arguments, strict=True)), Scenario, DRAWN)
+    return DailyTraffic(scenario, num_experiments, tasks)

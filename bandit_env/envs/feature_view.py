@@ -1,7 +1,7 @@
 """A world that shows features of its arms, in one row of float32, instead of counts."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from bandit_env.envs.history import History
 from bandit_env.envs.spaces import World
-from bandit_env.plugins import suggest
 from bandit_env.stats.features import FEATURES, LEARNER_FEATURES, arm_features, check_names
 from bandit_env.world.checks import whole_number
 from bandit_env.world.scenario import Scenario
@@ -18,6 +17,8 @@ from bandit_env.world.simulation import Outcome
 from bandit_env.world.start import Start
 from bandit_env.world.streams import Rows
 from bandit_env.world.task import Task
+from bandit_env.world.tasks import TaskSampler
+from bandit_env.world.tasks.rows import Facts
 
 
 class FeatureTable:
@@ -54,10 +55,14 @@ class FeatureTable:
         return gym.spaces.Box(low, high, dtype=np.float32)
 
     def read(
-        self, conversions: NDArray[np.float64], visits: NDArray[np.float64], day: NDArray[np.float64]
+        self,
+        conversions: NDArray[np.float64],
+        visits: NDArray[np.float64],
+        day: NDArray[np.float64],
+        own: Facts | None = None,
     ) -> NDArray[np.float32]:
-        """The features of counts (..., K), at `day` (...)."""
-        task = self.task
+        """The features of counts (..., K), at `day` (...), in the experiments' own tasks, if they have some."""
+        task = self.task if own is None else own
         features = arm_features(
             conversions, visits, day, task.max_days, task.visits_per_day, self.prior, self.names, np.float32
         )
@@ -94,8 +99,10 @@ class View:
 class FeatureView(World):
     """Mixed in before a world: its observation is one row of features and, with `history`, what was last done."""
 
-    def __init__(self, scenario: Scenario, num_experiments: int, view: View) -> None:
-        super().__init__(scenario, num_experiments)
+    def __init__(
+        self, scenario: Scenario, num_experiments: int, view: View, sampler: TaskSampler | None = None
+    ) -> None:
+        super().__init__(scenario, num_experiments, sampler)
         self.table = view.table(scenario)
         self._history = History(self._served_space, num_experiments) if view.history else None
         self._episodes_per_world = whole_number("episodes_per_world", view.episodes_per_world, 1)
@@ -114,7 +121,8 @@ class FeatureView(World):
 
     def observe(self) -> NDArray[np.float32]:
         """What all N experiments show, shape (N, K F [+ A + 1])."""
-        features = self.table.read(self.conversions, self.visits, self.day)
+        own = None if self.row_tasks is None else self.row_tasks.facts
+        features = self.table.read(self.conversions, self.visits, self.day, own)
         return features if self._history is None else self._history.append(features)
 
     def observation_of(self, observations: NDArray[np.float32], row: int) -> NDArray[np.float32]:
@@ -126,18 +134,22 @@ class FeatureView(World):
         super().seed(rows, seeds)
         self._played[rows] = 0
 
-    def begin(self, rows: Rows, rates: NDArray[np.float64] | None = None, start: Start | None = None) -> None:
+    def begin(
+        self,
+        rows: Rows,
+        rates: NDArray[np.float64] | None = None,
+        start: Start | None = None,
+        stay: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Begin new episodes in `rows`: in the world that a row is in, or in a new one."""
-        fresh = rates is not None or self._episodes_per_world == 1 or self._played[rows] % self._episodes_per_world == 0
-        new = np.broadcast_to(np.asarray(fresh), rows.shape)
-        if rates is None and not new.all():
-            rates = self.base_rates[rows].copy()
-            if new.any():
-                rates[new] = self._draw_rates(rows[new])
-        self._played[rows] = np.where(new, 1, self._played[rows] + 1)
-        super().begin(rows, rates, start)
+        if stay is None:
+            stay = np.zeros(rows.size, np.bool_)
+        if rates is None and self._episodes_per_world > 1:
+            stay = self._played[rows] % self._episodes_per_world > 0
+        self._played[rows] = np.where(stay, self._played[rows] + 1, 1)
+        super().begin(rows, rates, start, stay)
         if self._history is not None:
-            self._history.clear(rows[new])
+            self._history.clear(rows[~stay])
 
     def advance(self, actions: NDArray[Any]) -> Outcome:
         """One step of all running rows, remembered."""
@@ -146,31 +158,3 @@ class FeatureView(World):
         if self._history is not None:
             self._history.remember(ran, actions, outcome.reward)
         return outcome
-
-
-def read_arguments(
-    given: Mapping[str, Any], defaults: Mapping[str, Any], own: Sequence[str] | None = None
-) -> tuple[View, dict[str, Any]]:
-    """An environment's keyword arguments: how it is seen, and the arguments of its world.
-
-    Args:
-        given: by the user.
-        defaults: of the world: what stands where nothing is said. Its prior gives way to rates.
-        own: names of the world's arguments; None stands for a scenario's.
-
-    Raises:
-        TypeError: an unknown argument.
-    """
-    shown = [field.name for field in fields(View)]
-    known = [*shown, *(own or [field.name for field in fields(Scenario)])]
-    for name in given:
-        if name not in known:
-            raise TypeError(f"unexpected keyword argument {name!r}{suggest(name, known)}")
-    view = View(**{name: value for name, value in given.items() if name in shown})
-    world = {name: value for name, value in given.items() if name not in shown}
-    drawn: tuple[str, ...]
-    if world.get("rates") is not None:
-        drawn = ("prior", "num_arms")
-    else:  # one (a, b) per arm says how many arms there are
-        drawn = ("num_arms",) if np.ndim(world.get("prior") or (1, 1)) == 2 else ()
-    return view, {name: None if name in drawn else value for name, value in defaults.items()} | world

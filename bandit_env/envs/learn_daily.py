@@ -5,15 +5,14 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from bandit_env.envs.base import BatchEnv, SingleEnv
-from bandit_env.envs.daily_traffic import DailyTraffic
-from bandit_env.envs.feature_view import FeatureView, View, read_arguments
+from bandit_env.envs.daily_traffic import DRAWN, DailyTraffic
+from bandit_env.envs.feature_view import FeatureView, View
+from bandit_env.envs.learner import LearnEnv, LearnVectorEnv, read_arguments
 from bandit_env.world.action import check_choice, make_menu
-from bandit_env.world.checks import whole_number
 from bandit_env.world.scenario import Scenario
+from bandit_env.world.tasks import TaskSampler
 
 DEFAULTS = {"prior": (4.0, 96.0), "num_arms": 2, "max_days": 60, "reward": "regret"}
 Allocations = Sequence[Sequence[float]]
@@ -26,9 +25,16 @@ class LearnDaily(FeatureView, DailyTraffic):
 class LearnDailyMenu(LearnDaily):
     """The same, with a menu of actions to choose from."""
 
-    def __init__(self, scenario: Scenario, num_experiments: int, view: View, allocations: Allocations | None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        num_experiments: int,
+        view: View,
+        sampler: TaskSampler | None = None,
+        allocations: Allocations | None = None,
+    ) -> None:
         self.menu = make_menu(scenario.task.num_arms, allocations, declare=True)  # (M, K + 1)
-        super().__init__(scenario, num_experiments, view)
+        super().__init__(scenario, num_experiments, view, sampler)
 
     @property
     def action_space(self) -> gym.spaces.Discrete:  # type: ignore[override]
@@ -47,7 +53,21 @@ class LearnDailyMenu(LearnDaily):
         return self.menu[choice]
 
 
-class LearnDailyEnv(SingleEnv[NDArray[np.float32]]):
+def make_daily(num_experiments: int, /, **arguments: Any) -> LearnDaily:
+    """A world from an environment's arguments."""
+    scenario, view, sampler = read_arguments(arguments, DEFAULTS, Scenario, DRAWN)
+    return LearnDaily(scenario, num_experiments, view, sampler)
+
+
+def make_menu_world(
+    num_experiments: int, /, allocations: Allocations | None = None, **arguments: Any
+) -> LearnDailyMenu:
+    """The same, with a menu."""
+    scenario, view, sampler = read_arguments(arguments, DEFAULTS, Scenario, DRAWN)
+    return LearnDailyMenu(scenario, num_experiments, view, sampler, allocations)
+
+
+class LearnDailyEnv(LearnEnv[NDArray[np.float32]]):
     """Daily traffic to learn on: `DailyTrafficEnv` with one row of features to look at.
 
     ## Description
@@ -100,7 +120,8 @@ class LearnDailyEnv(SingleEnv[NDArray[np.float32]]):
     | `features` | ["logit", "log_visits", "gap", "day"] | names of the features of each arm |
     | `feature_prior` | None | (a, b) of what is seen; None: `prior` where that is one for all arms, else (1, 1) |
     | `history` | False | append the last action and reward |
-    | `episodes_per_world` | 1 | episodes that a row plays before it draws new rates |
+    | `episodes_per_world` | 1 | episodes that a row plays before it draws new rates, and a new task |
+    | `sampler` | None | what each episode draws its task from, as of `DailyTrafficEnv` |
     | `prior` | [4, 96] | as of `DailyTrafficEnv`; not with `rates` |
     | `num_arms` | 2 | K |
     | `max_days` | 60 | the horizon, in days |
@@ -116,31 +137,20 @@ class LearnDailyEnv(SingleEnv[NDArray[np.float32]]):
     * v0: initial version
     """
 
-    def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
-        view, world = read_arguments(arguments, DEFAULTS)
-        super().__init__(LearnDaily(Scenario(**world), 1, view), render_mode)
+    make_world = staticmethod(make_daily)
 
 
-class LearnDailyVectorEnv(BatchEnv):
+class LearnDailyVectorEnv(LearnVectorEnv):
     """N experiments of `LearnDailyEnv` side by side, in one compiled step; row by row the same, bit for bit.
 
     Arguments are those of `LearnDailyEnv`, and `num_envs` and `autoreset_mode`: "NextStep", "SameStep", "Disabled", or
     the member of `gymnasium.vector.AutoresetMode`.
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: str | None = None,
-        **arguments: Any,
-    ) -> None:
-        view, world = read_arguments(arguments, DEFAULTS)
-        num_envs = whole_number("num_envs", num_envs, 1)
-        super().__init__(LearnDaily(Scenario(**world), num_envs, view), autoreset_mode, render_mode)
+    make_world = staticmethod(make_daily)
 
 
-class LearnDailyMenuEnv(SingleEnv[np.int64]):
+class LearnDailyMenuEnv(LearnEnv[np.int64]):
     """`LearnDailyEnv` with a menu of allocations, for learners of few actions such as DQN.
 
     ## Description
@@ -185,27 +195,13 @@ class LearnDailyMenuEnv(SingleEnv[np.int64]):
     * v0: initial version
     """
 
-    def __init__(
-        self, allocations: Allocations | None = None, render_mode: str | None = None, **arguments: Any
-    ) -> None:
-        view, world = read_arguments(arguments, DEFAULTS)
-        super().__init__(LearnDailyMenu(Scenario(**world), 1, view, allocations), render_mode)
+    make_world = staticmethod(make_menu_world)
 
 
-class LearnDailyMenuVectorEnv(BatchEnv):
+class LearnDailyMenuVectorEnv(LearnVectorEnv):
     """N experiments of `LearnDailyMenuEnv` side by side, in one compiled step; row by row the same, bit for bit.
 
     Arguments are those of `LearnDailyMenuEnv`, and `num_envs` and `autoreset_mode`.
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        allocations: Allocations | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: str | None = None,
-        **arguments: Any,
-    ) -> None:
-        view, world = read_arguments(arguments, DEFAULTS)
-        num_envs = whole_number("num_envs", num_envs, 1)
-        super().__init__(LearnDailyMenu(Scenario(**world), num_envs, view, allocations), autoreset_mode, render_mode)
+    make_world = staticmethod(make_menu_world)

@@ -3,12 +3,10 @@
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 
-from bandit_env.envs.base import BatchEnv, SingleEnv
-from bandit_env.envs.bernoulli_bandit import BernoulliBandit, make_scenario
-from bandit_env.envs.feature_view import FeatureView, read_arguments
-from bandit_env.world.checks import whole_number
+from bandit_env.envs.bernoulli_bandit import DRAWN, BernoulliBandit, make_scenario
+from bandit_env.envs.feature_view import FeatureView
+from bandit_env.envs.learner import LearnEnv, LearnVectorEnv, read_arguments
 
 DEFAULTS = {
     "rates": None, "prior": (1.0, 1.0), "num_arms": 2, "horizon": 100, "reward": "regret", "effects": None,
@@ -20,7 +18,13 @@ class LearnPerVisit(FeatureView, BernoulliBandit):
     """A Bernoulli bandit that shows features."""
 
 
-class LearnPerVisitEnv(SingleEnv[np.int64]):
+def make_per_visit(num_experiments: int, /, **arguments: Any) -> LearnPerVisit:
+    """A world from an environment's arguments."""
+    scenario, view, sampler = read_arguments(arguments, DEFAULTS, make_scenario, DRAWN, tuple(DEFAULTS))
+    return LearnPerVisit(scenario, num_experiments, view, sampler)
+
+
+class LearnPerVisitEnv(LearnEnv[np.int64]):
     """A Bernoulli bandit to learn on: `BernoulliBanditEnv` with one row of features to look at.
 
     ## Description
@@ -69,7 +73,8 @@ class LearnPerVisitEnv(SingleEnv[np.int64]):
     | `features` | ["logit", "log_visits", "gap", "day"] | names of the features of each arm |
     | `feature_prior` | None | (a, b) of what is seen; None: `prior` where that is one for all arms, else (1, 1) |
     | `history` | False | append the last arm and reward |
-    | `episodes_per_world` | 1 | episodes that a row plays before it draws new rates |
+    | `episodes_per_world` | 1 | episodes that a row plays before it draws new rates, and a new task |
+    | `sampler` | None | what each episode draws its task from, as of `BernoulliBanditEnv` |
     | `prior` | [1, 1] | as of `BernoulliBanditEnv`; not with `rates` |
     | `num_arms` | 2 | K |
     | `horizon` | 100 | pulls in an episode |
@@ -83,24 +88,13 @@ class LearnPerVisitEnv(SingleEnv[np.int64]):
     * v0: initial version
     """
 
-    def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
-        view, world = read_arguments(arguments, DEFAULTS, tuple(DEFAULTS))
-        super().__init__(LearnPerVisit(make_scenario(**world), 1, view), render_mode)
+    make_world = staticmethod(make_per_visit)
 
 
-class LearnPerVisitVectorEnv(BatchEnv):
+class LearnPerVisitVectorEnv(LearnVectorEnv):
     """N bandits of `LearnPerVisitEnv` side by side, in one compiled step; row by row the same, bit for bit.
 
     Arguments are those of `LearnPerVisitEnv`, and `num_envs` and `autoreset_mode`.
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: str | None = None,
-        **arguments: Any,
-    ) -> None:
-        view, world = read_arguments(arguments, DEFAULTS, tuple(DEFAULTS))
-        num_envs = whole_number("num_envs", num_envs, 1)
-        super().__init__(LearnPerVisit(make_scenario(**world), num_envs, view), autoreset_mode, render_mode)
+    make_world = staticmethod(make_per_visit)

@@ -36,7 +36,7 @@ def draw(world: World, row: int, served: NDArray[np.float64]) -> str:
 
 
 def _headline(world: World, row: int) -> str:
-    time = f"{world.clock} {world.day[row]:g} of {world.scenario.max_days}"
+    time = f"{world.clock} {world.day[row]:g} of {world.task_of(row).max_days}"
     if not world.ended[row]:
         return f"{time}, running"
     declared = world.state.declared[row]

@@ -64,7 +64,7 @@ class World(Simulation, ABC):
     @property
     def last_start(self) -> int:
         """The last day that an experiment may begin from: at the horizon there is still the last decision to take."""
-        return self.scenario.max_days
+        return self.scenario.max_days - self.least_left
 
     def seed_unseeded(self, rows: Rows, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
         """Start those of `rows` that have no stream yet from the environment's own generator."""
@@ -76,11 +76,12 @@ class World(Simulation, ABC):
     def observation_space(self) -> gym.Space[Any]:
         """The observation space of one experiment: cumulative counts and the time elapsed."""
         counts = (self.rates.shape[1],)
+        bounded = self.row_tasks is None or self.row_tasks.sampler.bounded
         return gym.spaces.Dict(
             {
                 "visits": gym.spaces.Box(0, MAX_COUNT, counts, np.float64),
                 "conversions": gym.spaces.Box(0, MAX_COUNT, counts, np.float64),
-                self.clock: gym.spaces.Box(0, self.scenario.max_days, (1,), np.float64),
+                self.clock: gym.spaces.Box(0, self.scenario.max_days if bounded else MAX_COUNT, (1,), np.float64),
             }
         )
 

@@ -59,10 +59,13 @@ def _leaders(mean: Floats, visits: Floats) -> tuple[int, int]:
 
 @_compiled
 def fill(
-    conversions: Floats, visits: Floats, day: Floats, max_days: float, visits_per_day: float, prior: Prior,
+    conversions: Floats, visits: Floats, day: Floats, max_days: Floats, visits_per_day: Floats, prior: Prior,
     codes: NDArray[np.int64], out: NDArray[Any],
 ) -> None:  # fmt: skip
-    """Write the features `codes` of n experiments of K arms into `out`, shape (n, K, F)."""
+    """Write the features `codes` of n experiments of K arms into `out`, shape (n, K, F).
+
+    `max_days` and `visits_per_day` have one number for all of them, or n.
+    """
     num_arms = visits.shape[1]
     mean, variance = np.empty(num_arms), np.empty(num_arms)
     a, total = prior.a, prior.a + prior.b
@@ -70,6 +73,7 @@ def fill(
     for f in range(codes.size):
         if codes[f] == MEAN or codes[f] == SD or codes[f] == GAP:
             moments = 1
+    own_days, own_visits = int(max_days.size > 1), int(visits_per_day.size > 1)
     for i in range(visits.shape[0]):
         if moments:
             for k in range(num_arms):
@@ -78,9 +82,10 @@ def fill(
         for f in range(codes.size):
             code = codes[f]
             if code == DAY:
-                out[i, :, f] = min(day[i] / max_days, 1.0)
+                out[i, :, f] = min(day[i] / max_days[i * own_days], 1.0)
             elif code == LOG_LEFT:
-                out[i, :, f] = math.log10(1 + max(max_days - day[i], 0.0) * visits_per_day)
+                left = max(max_days[i * own_days] - day[i], 0.0)
+                out[i, :, f] = math.log10(1 + left * visits_per_day[i * own_visits])
             elif code == GAP:
                 best, second = _leaders(mean, visits[i])
                 for k in range(num_arms):

@@ -15,8 +15,8 @@ def arm_features(
     conversions: ArrayLike,
     visits: ArrayLike,
     day: ArrayLike,
-    max_days: float,
-    visits_per_day: float = 1,
+    max_days: ArrayLike,
+    visits_per_day: ArrayLike = 1,
     prior: tuple[float, float] = (1.0, 1.0),
     names: Sequence[str] = DEFAULT_FEATURES,
     dtype: type[np.floating] = np.float64,
@@ -29,8 +29,8 @@ def arm_features(
         conversions: cumulative, shape (..., K), arms on the last axis.
         visits: cumulative, shape (..., K).
         day: days elapsed, shape (...,).
-        max_days: the horizon, in days.
-        visits_per_day: traffic of one day; only "log_left" depends on it.
+        max_days: the horizon, in days, one number or shape (...,).
+        visits_per_day: traffic of one day, one number or shape (...,); only "log_left" depends on it.
         prior: (a, b) of the Beta prior of every rate.
         names: which features, in which order:
 
@@ -61,10 +61,14 @@ def arm_features(
         raise ValueError(f"conversions has shape {conversions.shape}; expected that of visits, {visits.shape}")
     num_arms, (a, b) = visits.shape[-1], prior
     days = np.full(visits.shape[:-1], np.asarray(day, dtype=np.float64)).reshape(-1)
+    horizon, traffic = (
+        np.broadcast_to(np.asarray(given, np.float64), () if np.ndim(given) == 0 else visits.shape[:-1]).reshape(-1)
+        for given in (max_days, visits_per_day)
+    )
     out = np.empty((*visits.shape, len(names)), dtype)
     _features.fill(
         np.ascontiguousarray(conversions).reshape(-1, num_arms), np.ascontiguousarray(visits).reshape(-1, num_arms),
-        days, float(max_days), float(visits_per_day), _features.tabulate(float(a), float(b)),
+        days, np.ascontiguousarray(horizon), np.ascontiguousarray(traffic), _features.tabulate(float(a), float(b)),
         np.array([FEATURES[name].code for name in names], np.int64), out.reshape(-1, num_arms, len(names)),
     )  # fmt: skip
     if "probability_best" in names:

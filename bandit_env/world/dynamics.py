@@ -81,17 +81,21 @@ def step(
         joins, leaves, pending, seen, changes = (
             moving.joins, moving.leaves, moving.pending, moving.seen, moving.changes
         )  # fmt: skip
+        own, horizons, earliest = moving.step, moving.max_updates, moving.min_updates
         for j in range(num_running):
-            stops = actions[running[j], scores.size] > STOP_THRESHOLD and updates[running[j]] >= plan.min_updates
-            goes_on[j] = updates[running[j]] < plan.max_updates and not stops
+            i = running[j]
+            stops = actions[i, scores.size] > STOP_THRESHOLD and updates[i] >= earliest[i * own]
+            goes_on[j] = updates[i] < horizons[i * own] and not stops
         open_updates(moving, running[:num_running], goes_on, rates, best_rate, updates, served)
     max_updates, min_updates, regret_reward, cost = plan.max_updates, plan.min_updates, plan.regret_reward, plan.cost
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
         stop, arm = _read_row(actions, i, scores)
-        if moving is not None and changes:
-            arm = keep_there(joins, leaves, updates[i] // traffic.size, scores, arm)
+        if moving is not None:
+            max_updates, min_updates = horizons[i * own], earliest[i * own]
+            if changes:
+                arm = keep_there(joins, leaves, updates[i] // traffic.size, scores, arm)
         if updates[i] == max_updates or (stop and updates[i] >= min_updates):
             state.ended[i] = True
             scratch.just_ended[num_ended] = i
@@ -135,7 +139,7 @@ def pull(
             return -1, 0
     counts[:] = 0
     if moving is not None:
-        pending, seen = moving.pending, moving.seen
+        pending, seen, own, horizons = moving.pending, moving.seen, moving.step, moving.max_updates
         scratch.goes_on[:num_running] = True
         open_updates(moving, running[:num_running], scratch.goes_on, rates, best_rate, updates, served)
     max_updates, regret_reward = plan.max_updates, plan.regret_reward
@@ -155,6 +159,7 @@ def pull(
             counts[arms[i]] = 1
             earned, regret[i] = _serve_moving(streams, i, counts, rates, best_rate, visits, conversions, pending, seen)
             counts[arms[i]] = 0
+            max_updates = horizons[i * own]
             if updates[i] == max_updates:
                 earned += pending[i].sum()
         reward[i] = -regret[i] if regret_reward else earned
@@ -193,9 +198,7 @@ def _end(plan: Plan, traffic: Ints, state: State, row: int, declared: int) -> fl
 def _end_moving(plan: Plan, state: State, moving: Moving, row: int, declared: int) -> float:
     """The same for a world that moves; conversions that are still to come are paid with the lump sum."""
     shipped = declared if declared >= 0 else _leader(state, moving, row)
-    regret, loss, earned, best, right = look_ahead(
-        moving, row, state.updates[row], plan.max_days, plan.loss_days, shipped, state.rates
-    )
+    regret, loss, earned, best, right = look_ahead(moving, row, state.updates[row], shipped, state.rates)
     state.loss_after[row] = loss
     state.best_arm[row] = best
     late = moving.pending[row].sum()
@@ -213,7 +216,7 @@ def _leader(state: State, moving: Moving | None, row: int) -> int:
     leader, most = 0, -1.0
     for k in range(state.visits.shape[1]):
         if moving is not None:
-            day = state.updates[row] // moving.visits.shape[1]
+            day = state.updates[row] // moving.visits.shape[2]
             if not is_there(moving.joins, moving.leaves, day, k):
                 continue
         rate = state.conversions[row, k] / state.visits[row, k] if state.visits[row, k] > 0 else 0.0

@@ -2,6 +2,8 @@
 
 A row's path (its rates day by day, and its traffic) is drawn from two streams of the row's own beside the one that
 visits are drawn from, started anew for every episode. So it is the same under every agent, and goes on after the stop.
+
+Rows share one task, or each has its own, drawn when its episode began (tasks/): R below is 1, or N.
 """
 
 import math
@@ -25,9 +27,16 @@ Bools = NDArray[np.bool_]
 class Moving(NamedTuple):
     """What moves in a scenario, and its state in N rows."""
 
-    effects: Program
-    means: Floats  # (7,) mean traffic of each day of the week
-    visits: Ints  # (7, U) visits of each update, where traffic is fixed
+    effects: Program  # the M effects of each of R rows, one row's after another's
+    num_effects: int  # M
+    effects_step: int  # places from a row's first effect to the next row's: M, or 0 where they share them
+    step: int  # 1 where each row has its own task, 0 where they share one
+    max_days: Ints  # (R,)
+    loss_days: Ints  # (R,)
+    max_updates: Ints  # (R,)
+    min_updates: Ints  # (R,)
+    means: Floats  # (R, 7) mean traffic of each day of the week
+    visits: Ints  # (R, 7, U) visits of each update, where traffic is fixed
     random_traffic: bool
     size: float  # of the negative binomial; 0 for Poisson
     joins: Ints  # (K,) first day on which an arm is there
@@ -45,16 +54,24 @@ class Moving(NamedTuple):
     sums: Floats  # (K,) scratch: what each arm would earn
 
 
-def make_moving(scenario: Scenario, num_experiments: int) -> Moving:
-    """The arrays of a scenario, for N rows that have not begun."""
+def make_moving(scenario: Scenario, num_experiments: int, own_tasks: bool = False) -> Moving:
+    """The arrays of a scenario, for N rows that have not begun, with room for tasks of their own or without."""
     n, k = num_experiments, scenario.task.num_arms
+    rows = n if own_tasks else 1
     joins, leaves = scenario.presence
     program = scenario.program
     delay = np.broadcast_to(np.asarray(scenario.delay or 0.0, np.float64), (k,))
     return Moving(
         effects=program,
-        means=scenario.mean_visits,
-        visits=fixed_visits(scenario.mean_visits, scenario.updates_per_day),
+        num_effects=program.operations.size,
+        effects_step=0,
+        step=int(own_tasks),
+        max_days=np.full(rows, scenario.max_days, np.int64),
+        loss_days=np.full(rows, scenario.loss_days, np.int64),
+        max_updates=np.full(rows, scenario.task.max_updates, np.int64),
+        min_updates=np.full(rows, scenario.min_updates, np.int64),
+        means=np.tile(scenario.mean_visits, (rows, 1)),
+        visits=np.tile(fixed_visits(scenario.mean_visits, scenario.updates_per_day), (rows, 1, 1)),
         random_traffic=scenario.traffic_model.random,
         size=scenario.traffic_model.size or 0.0,
         joins=joins,
@@ -87,11 +104,12 @@ def open_rows(moving: Moving, rows: Rows, rates: Floats, best_rate: Floats, upda
             moving.pending[i, k] = 0
             for w in range(walks.shape[1]):
                 walks[i, w, k] = 0.0
-        moving.day[i] = updates[i] // moving.visits.shape[1]
+        moving.day[i] = updates[i] // moving.visits.shape[2]
         for day in range(moving.day[i] + 1):
             draw_rates(
-                operations, on, first, factors, new_rates, deviations, base_rates, walks, streams, i, day, rates, i
-            )
+                operations, on, first, factors, new_rates, deviations, i * moving.effects_step, moving.num_effects,
+                base_rates, walks, streams, i, day, rates, i,
+            )  # fmt: skip
             if moving.size > 0:
                 moving.crowd[i] = gamma(moving.visit_streams, i, moving.size) / moving.size
         best_rate[i] = best_there(joins, leaves, moving.day[i], rates, i)
@@ -116,7 +134,8 @@ def open_updates(
         moving.crowd,
         moving.visit_streams,
     )
-    size, random_traffic, per_day = moving.size, moving.random_traffic, moving.visits.shape[1]
+    size, random_traffic, per_day = moving.size, moving.random_traffic, moving.visits.shape[2]
+    own, effects_step, num_effects = moving.step, moving.effects_step, moving.num_effects
     for j in range(rows.size):
         i = rows[j]
         if not goes_on[j]:
@@ -125,28 +144,28 @@ def open_updates(
         if day > days[i]:
             days[i] = day
             draw_rates(
-                operations, on, first, factors, new_rates, deviations, base_rates, walks, streams, i, day, rates, i
-            )
+                operations, on, first, factors, new_rates, deviations, i * effects_step, num_effects,
+                base_rates, walks, streams, i, day, rates, i,
+            )  # fmt: skip
             best_rate[i] = best_there(joins, leaves, day, rates, i)
             if size > 0:
                 crowd[i] = gamma(visit_streams, i, size) / size
         if random_traffic:
-            served[i] = poisson(visit_streams, i, means[day % 7] * crowd[i] / per_day)
+            served[i] = poisson(visit_streams, i, means[i * own, day % 7] * crowd[i] / per_day)
         else:
-            served[i] = visits[day % 7, updates[i] - day * per_day]
+            served[i] = visits[i * own, day % 7, updates[i] - day * per_day]
 
 
 @inlined
 def draw_rates(
-    operations: Ints, on: Bools, first: Ints, factors: Floats, new_rates: Floats, deviations: Floats,
-    base_rates: Floats,
-    walks: Floats, streams: Streams, row: int, day: int, out: Floats, place: int,
+    operations: Ints, on: Bools, first: Ints, factors: Floats, new_rates: Floats, deviations: Floats, begin: int,
+    count: int, base_rates: Floats, walks: Floats, streams: Streams, row: int, day: int, out: Floats, place: int,
 ) -> None:  # fmt: skip
-    """Write a row's rates on the day after its last one into out[place], one effect after the other."""
+    """Write a row's rates on the day after its last one into out[place], one of its effects after the other."""
     for k in range(out.shape[1]):
         out[place, k] = base_rates[row, k]
     walk = -1
-    for index in range(operations.size):
+    for index in range(begin, begin + count):
         operation = operations[index]
         one = other = shared = 0.0
         spare = False
@@ -229,7 +248,7 @@ def keep_there(joins: Ints, leaves: Ints, day: int, scores: Floats, arm: int) ->
 
 @internal
 def look_ahead(
-    moving: Moving, row: int, updates: int, max_days: int, loss_days: int, shipped: int, rates: Floats
+    moving: Moving, row: int, updates: int, shipped: int, rates: Floats
 ) -> tuple[float, float, float, int, bool]:
     """What a row's path brings after the stop, all traffic served by one arm while it is there.
 
@@ -240,21 +259,22 @@ def look_ahead(
     operations, on, first = effects.operations, effects.on, effects.first
     factors, new_rates, deviations = effects.factors, effects.new_rates, effects.deviations
     base_rates, walks, streams = moving.base_rates, moving.walks, moving.rate_streams
-    ahead, sums, per_day = moving.ahead, moving.sums, moving.visits.shape[1]
-    today = updates // per_day
+    ahead, sums, per_day, task = moving.ahead, moving.sums, moving.visits.shape[2], row * moving.step
+    today, max_days, loss_days = updates // per_day, moving.max_days[task], moving.loss_days[task]
     regret = loss = earned = 0.0
     for k in range(sums.size):
         sums[k] = rates[row, k] if today >= max_days else 0.0
     for day in range(today, loss_days):
-        mean = moving.means[day % 7]
+        mean = moving.means[task, day % 7]
         if day > moving.day[row]:
             draw_rates(
-                operations, on, first, factors, new_rates, deviations, base_rates, walks, streams, row, day, ahead, 0
-            )
+                operations, on, first, factors, new_rates, deviations, row * moving.effects_step, moving.num_effects,
+                base_rates, walks, streams, row, day, ahead, 0,
+            )  # fmt: skip
         else:  # the day has begun
             for k in range(sums.size):
                 ahead[0, k] = rates[row, k]
-            mean = _rest_of(moving, day, updates - day * per_day)
+            mean = _rest_of(moving, task, day, updates - day * per_day)
         own = ahead[0, shipped] if is_there(joins, leaves, day, shipped) else 0.0
         lost = mean * (best_there(joins, leaves, day, ahead, 0) - own)
         loss += lost
@@ -272,12 +292,12 @@ def look_ahead(
 
 
 @internal
-def _rest_of(moving: Moving, day: int, update: int) -> float:
+def _rest_of(moving: Moving, task: int, day: int, update: int) -> float:
     """The mean traffic of a day from one of its updates on."""
-    per_day = moving.visits.shape[1]
+    per_day = moving.visits.shape[2]
     if moving.random_traffic:
-        return float(moving.means[day % 7] * (per_day - update) / per_day)
+        return float(moving.means[task, day % 7] * (per_day - update) / per_day)
     left = 0
     for u in range(update, per_day):
-        left += moving.visits[day % 7, u]
+        left += moving.visits[task, day % 7, u]
     return float(left)

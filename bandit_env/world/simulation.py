@@ -11,7 +11,7 @@ seeds meet the same rates and, as long as they act alike, the same visitors. One
 could promise none of this.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from bandit_env.world.moving import Moving, make_moving, open_rows
 from bandit_env.world.scenario import Scenario
 from bandit_env.world.start import Start
 from bandit_env.world.streams import Rows, seed_streams, uniforms
+from bandit_env.world.task import Task
+from bandit_env.world.tasks import TaskSampler
+from bandit_env.world.tasks.rows import RowTasks
 
 _RATES, _VISITS, _NEXT = (np.uint64(i) for i in (0xD1B54A32D192ED03, 0xAEF17502108EF2D9, 0xF1357AEA2E62A9C5))
 
@@ -39,11 +42,19 @@ class Simulation:
     """N experiments of one scenario, side by side.
 
     The arrays are the state; read them, copy them, but leave the writing to the methods.
+
+    Args:
+        scenario: of all of them; with a sampler its own, which has the longest horizon.
+        num_experiments: N.
+        sampler: what each episode draws its task from, see `bandit_env.world.tasks`.
     """
 
-    def __init__(self, scenario: Scenario, num_experiments: int) -> None:
+    least_left: ClassVar[int] = 0  # days that must be left where an experiment begins
+
+    def __init__(self, scenario: Scenario, num_experiments: int, sampler: TaskSampler | None = None) -> None:
         n, k = num_experiments, scenario.task.num_arms
         self.scenario = scenario
+        self.row_tasks = None if sampler is None else RowTasks(sampler, n)
         self.state = State(
             streams=np.zeros((n, 4), np.uint64),  # all zero: never seeded
             rates=np.zeros((n, k)),
@@ -59,6 +70,8 @@ class Simulation:
             loss_after=np.zeros(n),
         )
         self.moving: Moving | None = make_moving(scenario, n) if scenario.moves else None
+        if self.row_tasks is not None:
+            self.moving = self.row_tasks.moving
         self._paths = np.zeros(n, np.uint64)  # seeds of the path that each row's next episode takes
         self._num_running = 0
         self._scratch = Scratch(
@@ -119,6 +132,10 @@ class Simulation:
         """Days elapsed, shape (N,)."""
         return self.state.updates / self.scenario.updates_per_day
 
+    def task_of(self, row: int) -> Task:
+        """What an agent may know of a row's experiment."""
+        return self.scenario.task if self.row_tasks is None else self.row_tasks.task(row)
+
     def seed(self, rows: Rows, seeds: NDArray[np.uint64]) -> None:
         """Start the random streams of `rows`, shape (n,), from `seeds`, shape (n,)."""
         seed_streams(self.state.streams, rows, seeds)
@@ -128,16 +145,31 @@ class Simulation:
         """Those of `rows` whose stream was never started."""
         return rows[~self.state.streams[rows].any(axis=1)]
 
-    def begin(self, rows: Rows, rates: Floats | None = None, start: Start | None = None) -> None:
+    def begin(
+        self, rows: Rows, rates: Floats | None = None, start: Start | None = None, stay: Bools | None = None
+    ) -> None:
         """Begin new experiments in `rows`, shape (n,).
 
         Args:
             rows: their places.
             rates: shape (n, K); None stands for the scenario's.
             start: what they begin from, over all of `rows` alike or for each; None stands for the scenario's.
+            stay: which of `rows` keep their rates and their task, shape (n,); None for none.
+
+        Raises:
+            ValueError: a row whose task has fewer days than `start` says are past, or a sampler's impossible task.
         """
         state, start = self.state, start or self.scenario.begins
-        self.base_rates[rows] = self._draw_rates(rows) if rates is None else rates
+        new = rows if stay is None else rows[~stay]
+        if self.row_tasks is not None and new.size:
+            self.row_tasks.draw(state.streams, new)
+            self.moving = self.row_tasks.moving
+        if self.row_tasks is not None:
+            self._check_day(rows, start)
+        if rates is not None:
+            self.base_rates[rows] = rates
+        elif new.size:
+            self.base_rates[new] = self._draw_rates(new)
         state.visits[rows], state.conversions[rows] = start.visits, start.conversions
         state.updates[rows] = np.rint(np.asarray(start.day) * self.scenario.updates_per_day)
         state.regret_after[rows] = state.loss_after[rows] = 0
@@ -193,14 +225,30 @@ class Simulation:
         n = self.state.ended.size
         return Outcome(np.zeros(n), np.zeros(n), np.zeros(n, np.int64), self._scratch.just_ended)
 
+    def _check_day(self, rows: Rows, start: Start) -> None:
+        """Refuse days past the horizon of the task that a row has drawn."""
+        assert self.row_tasks is not None
+        days = np.broadcast_to(start.day, rows.shape)
+        late = np.flatnonzero(days > self.row_tasks.facts.max_days[rows] - self.least_left)
+        if late.size:
+            row, day = rows[late[0]], days[late[0]]
+            most = self.row_tasks.facts.max_days[row] - self.least_left
+            raise ValueError(f"the day is {day:g} in row {row}; expected at most {most} in the task that it has drawn")
+
     def _draw_rates(self, rows: Rows) -> Floats:
-        prior = self.scenario.prior
-        if prior is None:
+        if self.row_tasks is not None:
+            own, laws = self.row_tasks.law(rows)
+            drawn = np.isnan(own[:, 0])
+            own[drawn] = self._draw_from(laws[drawn], rows[drawn])
+            return own
+        if self.scenario.prior is None:
             return np.asarray(self.scenario.rates, np.float64)
+        return self._draw_from(np.asarray(self.scenario.prior, np.float64), rows)
+
+    def _draw_from(self, prior: Floats, rows: Rows) -> Floats:
+        """Rates of `rows`, shape (n, K), from Beta distributions (a, b), shape (K, 2) or (n, K, 2)."""
         from scipy.special import betaincinv  # here, as fixed rates can do without
 
-        a, b = np.asarray(prior, np.float64).T
-        chance = np.empty((rows.size, a.size))
+        chance = np.empty((rows.size, self.rates.shape[1]))
         uniforms(self.state.streams, rows, chance)
-        rates: Floats = betaincinv(a, b, chance)  # the quantile function of Beta(a, b)
-        return rates
+        return np.asarray(betaincinv(prior[..., 0], prior[..., 1], chance))  # the quantile function of Beta(a, b)

@@ -225,4 +225,5 @@ def test_environments_that_do_not_fit_are_refused_when_wrapped():
         [lambda d=d: gym.make(DAILY, max_days=d) for d in (5, 6)], observation_mode="different"
     )
     with pytest.raises(ValueError, match="experiments of one task"):
-        AllocationMenuVector(different)
+        ArmFeaturesVector(different)
+    assert AllocationMenuVector(different).single_action_space == gym.spaces.Discrete(7)  # K is all that it needs

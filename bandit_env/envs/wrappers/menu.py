@@ -10,7 +10,7 @@ from gymnasium.vector import VectorActionWrapper, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from bandit_env.envs.wrappers.under import task_of
+from bandit_env.envs.wrappers.under import num_arms_of
 from bandit_env.world.action import check_choice, make_menu
 
 
@@ -67,7 +67,7 @@ def _menu_for(
     env: Any, space: gym.Space[Any], allocations: Sequence[Sequence[float]] | None, declare: bool
 ) -> NDArray[np.float32]:
     """The menu of an environment whose actions are K traffic scores and a stop score."""
-    num_arms = task_of(env).num_arms
+    num_arms = num_arms_of(env)
     if not isinstance(space, gym.spaces.Box) or space.shape != (num_arms + 1,):
         raise ValueError(
             f"a menu of allocations needs an environment that splits its traffic, with actions of shape "

@@ -10,28 +10,56 @@ from numpy.typing import NDArray
 
 from bandit_env.world.task import Task
 
+Env = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
 
-def task_of(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> Task:
+
+def task_of(env: Env) -> Task:
     """The public facts of an environment's experiments, native or Gymnasium's own vector of single ones.
 
     Raises:
         ValueError: an environment that has none, or whose experiments differ in them.
     """
-    try:
-        if not isinstance(env, VectorEnv):
-            tasks = [env.get_wrapper_attr("task")]
-        elif hasattr(env.unwrapped, "get_attr"):  # SyncVectorEnv, AsyncVectorEnv
-            tasks = list(env.unwrapped.get_attr("task"))
-        else:
-            tasks = [env.unwrapped.task]  # type: ignore[attr-defined]
-    except AttributeError:
-        tasks = []
-    if not tasks or not all(isinstance(task, Task) for task in tasks):
-        raise ValueError(f"expected an environment of bandit_env, which has a task; found {env}")
+    if any(_ask(env, "draws_tasks")):
+        raise ValueError(
+            "the environment draws its tasks from a sampler, and what is shown depends on them; expected one task "
+            "(bandit_env/LearnDaily-v0 and LearnPerVisit-v0 show features of tasks that are drawn)"
+        )
+    tasks = _tasks_of(env)
     if any(task != tasks[0] for task in tasks):
         raise ValueError(f"expected experiments of one task; found {tasks[0]} and others")
-    task: Task = tasks[0]
-    return task
+    return tasks[0]
+
+
+def num_arms_of(env: Env) -> int:
+    """K, which is one for all experiments.
+
+    Raises:
+        ValueError: an environment that has no task, or whose experiments differ in K.
+    """
+    found = {task.num_arms for task in _tasks_of(env)}
+    if len(found) > 1:
+        raise ValueError(f"expected experiments of as many arms; found {sorted(found)}")
+    return found.pop()
+
+
+def _tasks_of(env: Env) -> list[Task]:
+    native = isinstance(env, VectorEnv) and not hasattr(env.unwrapped, "get_attr")
+    tasks = _ask(env, "tasks")[0] if native and hasattr(env.unwrapped, "tasks") else _ask(env, "task")
+    if not tasks or not all(isinstance(task, Task) for task in tasks):
+        raise ValueError(f"expected an environment of bandit_env, which has a task; found {env}")
+    return list(tasks)
+
+
+def _ask(env: Env, name: str) -> list[Any]:
+    """An attribute of an environment, of each of the single ones in Gymnasium's own vectors; none where it is not."""
+    try:
+        if not isinstance(env, VectorEnv):
+            return [env.get_wrapper_attr(name)]
+        if hasattr(env.unwrapped, "get_attr"):  # SyncVectorEnv, AsyncVectorEnv
+            return list(env.unwrapped.get_attr(name))
+        return [getattr(env.unwrapped, name)]
+    except AttributeError:
+        return []
 
 
 def counts_of(space: gym.Space[Any]) -> gym.spaces.Dict:
