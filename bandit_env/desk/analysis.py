@@ -101,41 +101,17 @@ def analyse(
     given, came_from = _prior(prior, history)
     player = agents.choose(agent, stopping, given, knobs)
     given = given or _own_prior(player)
-    now = verdicts.day_of(counts, day)
-    traffic = _traffic(counts, visits_per_day)
-    task = _task(counts, traffic, min_days, max_days)
+    came_from = came_from or ("uniform" if given is None else "the agent's")
+    now, traffic = verdicts.day_of(counts, day), _traffic(counts, visits_per_day)
     _check_known(player, now, traffic)
-    facts = Facts(counts, given or UNIFORM)
-    split, said = agents.replay(player.going_on.build(), counts, task, min_days if now is None else now)
-    said += agents.remarks(player.build(), task)
-    ahead, why_not = None, _why_no_forecast(forecast, counts, now, traffic, max_days, replications)
-    result = Analysis(
-        _arms(facts, split.weights[-1]),
-        ValueRemaining(
-            float(posterior.potential_value_remaining(facts.conversions, facts.visits, prior=facts.prior)),
-            facts.value_below(CARE),
-        ),
-        tuple(verdicts.verdicts(player, counts, task, now, facts)),
-        ahead,
-        why_not,
-        (*checks(counts, given), *(Check("agent", message) for message in said)),
-        counts,
-        facts.prior,
-        came_from or ("uniform" if given is None else "the agent's"),
-        player.label,
-        player.rule,
-        now,
-        traffic,
-        min_days,
-        max_days,
-    )
+    result = _judge(counts, player, given, came_from, now, traffic, min_days, max_days)
+    why_not = _why_no_forecast(forecast, counts, now, traffic, max_days, replications)
     if why_not is not None:
-        return result
+        return replace(result, no_forecast=why_not)
     assert now is not None
     assert traffic is not None
-    situation = Situation(facts.visits, facts.conversions, facts.prior, now, traffic, min_days, max_days)
     ahead = look_ahead(
-        situation,
+        Situation(counts.total_visits, counts.total_conversions, result.prior, now, traffic, min_days, max_days),
         player,
         replications=replications or 2000,
         seed=seed,
@@ -143,6 +119,41 @@ def analyse(
         watcher=watcher,
     )
     return replace(result, forecast=ahead)
+
+
+def _judge(
+    counts: Counts,
+    player: Player,
+    given: tuple[float, float] | None,
+    came_from: str,
+    now: float | None,
+    traffic: int | None,
+    min_days: float,
+    max_days: int,
+) -> Analysis:
+    """All but the forecast."""
+    task = _task(counts, traffic, min_days, max_days)
+    facts = Facts(counts, given or UNIFORM)
+    split, said = agents.replay(player.going_on.build(), counts, task, min_days if now is None else now)
+    said += agents.remarks(player.build(), task)
+    quantile = posterior.potential_value_remaining(facts.conversions, facts.visits, prior=facts.prior)
+    return Analysis(
+        arms=_arms(facts, split.weights[-1]),
+        value_remaining=ValueRemaining(float(quantile), facts.value_below(CARE)),
+        verdicts=tuple(verdicts.verdicts(player, counts, task, now, facts)),
+        forecast=None,
+        no_forecast=None,
+        checks=(*checks(counts, given), *(Check("agent", message) for message in said)),
+        counts=counts,
+        prior=facts.prior,
+        prior_from=came_from,
+        agent=player.label,
+        rule=player.rule,
+        day=now,
+        visits_per_day=traffic,
+        min_days=min_days,
+        max_days=max_days,
+    )
 
 
 def _prior(prior: tuple[float, float] | None, history: Any) -> tuple[tuple[float, float] | None, str]:
@@ -214,6 +225,7 @@ def _arms(facts: Facts, weights: Floats) -> tuple[Arm, ...]:
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = s / v
         lift = rate / rate[0] - 1
+    lift[0] = 0  # also where the control has no conversion
     return tuple(
         Arm(
             name,
@@ -221,10 +233,10 @@ def _arms(facts: Facts, weights: Floats) -> tuple[Arm, ...]:
             int(s[k]),
             _finite(rate[k]),
             (float(low[k]), float(high[k])),
-            _finite(lift[k]) if k else None,
-            (float(lift_low[k]), float(lift_high[k])) if k else None,
+            _finite(lift[k]),
+            (float(lift_low[k]), float(lift_high[k])),
             float(facts.best[k]),
-            float(facts.beats[k]) if k else None,
+            float(facts.beats[k]),
             max(0.0, float(facts.loss[k])),
             float(weights[k]),
         )

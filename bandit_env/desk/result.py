@@ -14,7 +14,7 @@ from bandit_env.desk.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Arm:
-    """What is known of one arm. Lift, and the chance to beat it, are None for the control itself.
+    """What is known of one arm. The control's own lift, and its chance to beat itself, are 0.
 
     Attributes:
         name: as in the table.
@@ -35,9 +35,9 @@ class Arm:
     rate: float | None
     rate_interval: tuple[float, float]
     lift: float | None
-    lift_interval: tuple[float, float] | None
+    lift_interval: tuple[float, float]
     probability_best: float
-    probability_beats_control: float | None
+    probability_beats_control: float
     expected_loss: float
     weight: float
 

@@ -38,7 +38,7 @@ def test_known_numbers(totals):
     assert totals.value_remaining.quantile_95 == pytest.approx(0.1239636, abs=1e-7)
     assert totals.value_remaining.probability_below_1_percent == pytest.approx(0.8690165, abs=1e-7)
     assert control.rate_interval == pytest.approx((0.02955046, 0.05401908), abs=1e-8)
-    assert (control.lift, control.lift_interval, control.probability_beats_control) == (None, None, None)
+    assert (control.lift, control.lift_interval, control.probability_beats_control) == (0, (0, 0), 0)
     assert variation.lift == pytest.approx(0.25)
     assert variation.weight == pytest.approx(0.8583814822494254, abs=1e-6)
     assert totals.visits_tomorrow == (14, 86)

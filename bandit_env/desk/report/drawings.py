@@ -128,7 +128,7 @@ def _densities(
     arms: Sequence[int],
     x: Floats,
     density: Floats,
-    intervals: dict[int, tuple[float, float] | None],
+    intervals: dict[int, tuple[float, float]],
 ) -> None:
     """Densities (P, m) of some arms over x, in percent, each with its name at its peak and its interval below."""
     top = float(np.nanmax(density))
@@ -136,16 +136,9 @@ def _densities(
         ink = _ink(arm, place)
         axes.plot(x, heights, color=ink, zorder=3)
         axes.fill_between(x, heights, color=ink, alpha=0.1, lw=0)
-        ends = intervals[arm]
-        if ends is not None:
-            level = -top * (0.05 + 0.06 * place)
-            axes.plot(
-                np.clip([100 * end for end in ends], x[0], x[-1]),
-                [level, level],
-                color=ink,
-                lw=2,
-                solid_capstyle="butt",
-            )
+        ends = np.clip([100 * end for end in intervals[arm]], x[0], x[-1])
+        level = -top * (0.05 + 0.06 * place)
+        axes.plot(ends, [level, level], color=ink, lw=2, solid_capstyle="butt")
     axes.set_ylim(-top * (0.08 + 0.06 * len(arms)), top * 1.08)
     axes.set_xlim(x[0], x[-1])
     axes.set_yticks([])

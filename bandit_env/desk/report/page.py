@@ -115,11 +115,11 @@ def _arms(result: Analysis) -> Iterator[str]:
     )
     yield f'<div class="wide"><table><thead><tr>{_row(heading, "th")}</tr></thead><tbody>'
     for arm in words.shown(result):
-        lift = "control"
-        if arm.lift_interval is not None:
+        lift, beats = "control", ""
+        if arm is not result.arms[0]:
+            beats = words.percent(arm.probability_beats_control)
             value = "–" if arm.lift is None else f"{100 * arm.lift:+,.1f} %"
             lift = _both(value, words.lifts(arm.lift_interval) + " %")
-        beats = arm.probability_beats_control
         cells = (
             escape(arm.name),
             f"{arm.visits:,}",
@@ -127,7 +127,7 @@ def _arms(result: Analysis) -> Iterator[str]:
             _both(words.rate(arm.rate), words.interval(arm.rate_interval) + " %"),
             lift,
             escape(words.percent(arm.probability_best)),
-            "" if beats is None else escape(words.percent(beats)),
+            escape(beats),
             escape(words.loss(arm.expected_loss)),
             escape(words.percent(arm.weight))
             if visits is None

@@ -59,16 +59,15 @@ def _arms(result: Analysis) -> Table:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for arm in words.shown(result):
-        is_control = arm.probability_beats_control is None
+        is_control = arm is result.arms[0]
         table.add_row(
             Text(" ".join(arm.name.split())),
             _count(arm.visits),
             _count(arm.conversions),
             f"{words.rate(arm.rate)}\n{words.interval(arm.rate_interval)}",
             "control" if is_control else f"{_lift(arm.lift)}\n{words.lifts(arm.lift_interval)}",
-            f"{words.percent(arm.probability_best)}\n{words.percent(arm.probability_beats_control or 0)}"
-            if not is_control
-            else words.percent(arm.probability_best),
+            words.percent(arm.probability_best)
+            + ("" if is_control else f"\n{words.percent(arm.probability_beats_control)}"),
             words.loss(arm.expected_loss),
             words.percent(arm.weight),
         )
