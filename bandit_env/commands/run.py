@@ -22,6 +22,7 @@ package; `bandit-env run --list` lists these.
 examples:
   bandit-env run ab_test
   bandit-env run my/experiment.toml --replications 2000 --out runs/mine
+  bandit-env run leaderboard --agent my_module:MyAgent
 """
 
 
@@ -29,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("config", type=Path, nargs="?", help="the experiment's file, or its name")
     parser.add_argument("--list", action="store_true", help="list the experiments that come with the package")
+    parser.add_argument("--agent", metavar="NAME", help="play this agent alone, in place of those in the file")
+    parser.add_argument("--scenarios", nargs="+", metavar="S", help="in these scenarios only; goes with --agent")
     parser.add_argument("--replications", type=int, metavar="N", help="experiments per scenario and agent")
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same rows")
     parser.add_argument("--trace", type=int, metavar="K", help="experiments to record update by update (default 1)")
@@ -42,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Play, show and write down."""
+    from bandit_env.desk import leaderboard
     from bandit_env.experiment import config, size
     from bandit_env.experiment.config import shipped
     from bandit_env.experiment.sweep import execute
@@ -54,9 +58,12 @@ def main(options: argparse.Namespace) -> int:
     if options.config is None:
         raise ExperimentError("run: which experiment? Expected a file, or a name (bandit-env run --list)")
     overrides = {"replications": options.replications, "seed": options.seed, "traces": options.trace}
+    overrides["agents"] = _alone(options)
     experiment = config.load(shipped.find(options.config), **overrides)
+    ranked = options.agent is not None and experiment.config["name"] == leaderboard.SUITE
     with _folder(options, experiment.config["name"]) as out:
-        for remark in [*experiment.remarks, *size.remarks(experiment, out)]:
+        doubts = leaderboard.remarks(experiment.config) if ranked else []
+        for remark in [*experiment.remarks, *size.remarks(experiment, out), *doubts]:
             complain(f"note: {remark}", 0)
         again = shlex.join(["bandit-env", "run", *_repeat(options, out)])
         to_go_on = f"what was finished is in {out}. To go on:\n  {again}"
@@ -74,10 +81,21 @@ def main(options: argparse.Namespace) -> int:
         except WorkerError as error:
             return complain(f"{error}; {to_go_on}", 1)
     failures = report.write(result, console(), max_scenarios=0 if options.no_figures else report.MAX_SCENARIOS)
+    if ranked:
+        leaderboard.show_newcomer(result, console())
     failures = [*result.failures, *(failures or ())]
     for failure in failures:
         complain(failure, 1)
     return 1 if failures else 0
+
+
+def _alone(options: argparse.Namespace) -> list[dict[str, Any]] | None:
+    """What is played in place of the file's agents; None for those."""
+    if options.agent is None and options.scenarios is not None:
+        raise ExperimentError("run: --scenarios goes with --agent")
+    if options.agent is None:
+        return None
+    return [{"name": options.agent} | ({"scenarios": options.scenarios} if options.scenarios else {})]
 
 
 @contextlib.contextmanager
@@ -114,7 +132,9 @@ def _new_folder(parent: Path, name: str) -> Path:
 def _repeat(options: argparse.Namespace, out: Path) -> Iterator[str]:
     """The arguments that go on with this run."""
     yield str(options.config)
-    for name in ("replications", "seed", "trace", "workers", "dask"):
+    if options.scenarios is not None:
+        yield from ("--scenarios", *options.scenarios)
+    for name in ("agent", "replications", "seed", "trace", "workers", "dask"):
         value = getattr(options, name)
         if value is not None:
             yield from (f"--{name}", str(value))

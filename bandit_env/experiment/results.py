@@ -28,6 +28,7 @@ CELL = "cell.json"
 EPISODES = "episodes.parquet"
 CURVES = "curves.parquet"
 TRACES = "traces.npz"
+STANDINGS = "standings.md"  # in the run's folder: a newcomer's on the leaderboard
 WRITTEN = ".written.json"  # in the folder of figures: the names of those that the report has drawn
 FILES = (EPISODES, CURVES, TRACES)
 LISTED_ARMS = 2000

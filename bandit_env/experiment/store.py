@@ -225,7 +225,7 @@ def clear(directory: Path) -> None:
     _remove(figures / name for name in _listed(figures / WRITTEN))
     _remove([figures / WRITTEN, *(path for pattern in EVENTS for path in figures.glob(pattern))])
     _remove_empty(directory, figures)
-    _remove([directory / results.CONFIG, directory / "summary.csv", directory / "estimates.csv"])
+    _remove([directory / name for name in (results.CONFIG, "summary.csv", "estimates.csv", results.STANDINGS)])
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from bandit_env.errors import ExperimentError
 
 MAX_LETTERS, MAX_BYTES = 80, 200  # of a folder's name; file systems allow 255 bytes
-RESERVED = {"figures", "config.json", "summary.csv", "estimates.csv"}  # what else is in a run's folder
+RESERVED = {"figures", "config.json", "summary.csv", "estimates.csv", "standings.md"}  # what else is in a run's folder
 RESERVED |= {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}  # Windows'
 
 
