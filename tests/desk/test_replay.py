@@ -8,6 +8,7 @@ import pytest
 
 from bandit_env import cli
 from bandit_env.desk import replay as replays
+from bandit_env.desk.replay import show
 from bandit_env.desk.replay.entry import AGREES, DISAGREES, KNOWN, Entry, Figure, Outcome, mean
 from bandit_env.errors import ExperimentError
 
@@ -22,6 +23,7 @@ EXACT = [
     "sas-seqdesign",
     "miller-2010",
     "beta-probability-best",
+    "r-bandit",
     "stucchio-expected-loss",
     "bda-rats",
     "howard-confidence-sequence",
@@ -56,6 +58,12 @@ def test_a_mean_has_both_standard_errors():
     assert figure.ours == 4
     assert figure.error == pytest.approx(math.sqrt(20 / 3 / 4))
     assert figure.printed_error == pytest.approx(math.sqrt(20 / 3 / 10))
+
+
+def test_a_share_of_few_that_are_all_alike_has_an_error_too():
+    figure = mean("", 0.9, np.ones(4, bool))
+    assert figure.error == pytest.approx(math.sqrt(6 / 8 * 2 / 8 / 4))
+    assert figure.verdict == AGREES
 
 
 def entry(name, *figures, fails=False):
@@ -93,6 +101,49 @@ def test_one_that_fails_does_not_take_the_others_with_it(planted, capsys, tmp_pa
     assert second["figures"][0] == {
         "what": "g", "printed": 1, "printed_error": 0.0, "ours": 1, "error": 0.0, "known": "", "verdict": AGREES
     }  # fmt: skip
+
+
+def test_a_page_has_a_section_for_each(planted, tmp_path, capsys):
+    assert cli.main(["replay", "fails", "expected", "--markdown", str(tmp_path / "x.md")]) == 1
+    page = (tmp_path / "x.md").read_text()
+    assert "played again by this package: 1 disagrees, 1 disagrees as known." in page
+    assert "| [expected](#expected) | nobody | disagrees as known |" in page
+    assert "## fails\n\nnobody: none.\n\n**disagrees**: ExperimentError: the dog ate it\n" in page
+    assert "| e | 1 | 2 | disagrees as known: a slip |" in page
+
+
+def test_what_was_played_is_kept_when_it_is_cut_short(planted, tmp_path, monkeypatch, capsys):
+    def play(name, stage):
+        if name == "wrong":
+            raise KeyboardInterrupt
+        return Outcome(entry(name), [GOOD], 0.0)
+
+    monkeypatch.setattr(replays, "replay", play)
+    with pytest.raises(KeyboardInterrupt):
+        cli.main(["replay", "--json", str(tmp_path / "x.json")])
+    assert [one["name"] for one in json.loads((tmp_path / "x.json").read_text())] == ["fails", "fine", "expected"]
+
+
+@pytest.mark.parametrize("option", ["--json", "--markdown"])
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_played(option, planted, tmp_path, capsys):
+    assert cli.main(["replay", "fine", option, str(tmp_path / "none" / "x")]) == 1
+    told = capsys.readouterr()
+    assert "x: cannot be written (No such file or directory)" in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        (Figure("", 0.6, 0.6009986, unit=1e-3), ("0.600", "0.60100")),
+        (Figure("", 11_165, 11_165.98832, unit=1, truncated=True), ("11,165", "11,165.99")),
+        (Figure("", 97.5, 97.5861, unit=0.1, printed_error=0.7312, error=0.2585), ("97.5 ± 0.73", "97.59 ± 0.26")),
+        (Figure("", 330.67, 330.6123, printed_error=4.21, error=0.0412), ("330.67 ± 4.2", "330.612 ± 0.041")),
+        (Figure("", 2, 2.5), ("2", "2.5")),
+    ],
+)
+def test_numbers_are_shown_to_their_last_digit(figure, shown):
+    assert show._numbers(figure) == shown
 
 
 def test_exit_status(planted, capsys):

@@ -120,11 +120,15 @@ def mean(
     printed_error: float = 0.0,
     known: str = "",
 ) -> Figure:
-    """A printed mean beside that of `values`, one per replication.
+    """A printed mean, or share, beside that of `values`, one per replication.
 
-    The source's own standard error, where it is not given, is what `runs` replications of ours would have.
+    The source's own standard error, where it is not given, is what `runs` replications of ours would have. That of a
+    share is with two successes and two failures more (Agresti and Coull 1998): few replications may all be alike.
     """
-    array = np.asarray(values, np.float64)
+    array = np.asarray(values)
     spread = float(array.std(ddof=1))
+    if array.dtype.kind == "b":
+        share = (array.sum() + 2) / (array.size + 4)
+        spread = math.sqrt(share * (1 - share))
     theirs = spread / math.sqrt(runs) if runs else printed_error
     return Figure(what, printed, float(array.mean()), unit, theirs, spread / math.sqrt(array.size), known=known)

@@ -10,6 +10,23 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+PAGE = """\
+# Published tables, replayed
+
+<!-- made by: bandit-env replay --all --markdown docs/replay.md -->
+
+Other people's numbers, played again by this package: {verdicts} `bandit-env replay` plays those that take seconds,
+`bandit-env replay --all` all of them, `bandit-env replay NAME` one; `--list` has a line for each.
+
+- **printed**: the published number, with its own standard error where that can be derived: that of as many replications
+  as the source has made, each with the spread of ours.
+- **ours**: the same from this package, with its standard error; without one where it is exact.
+- **agrees**: the two are within four combined standard errors, and half a unit of the last digit that is printed.
+- **disagrees as known**: they are not, and it is known why. The cause is put in, and stands as a figure of its own.
+- **disagrees**: neither; then the command's exit status is not 0.
+"""
+
+
 def list_line(entry: Entry) -> str:
     """One line, unwrapped."""
     return f"{entry.name:32} {'' if entry.quick else '(long) '}{entry.source}: {entry.settings}"
@@ -37,18 +54,34 @@ def blocks(outcome: Outcome) -> "Iterator[Table | Text]":
     yield shown
 
 
+def page(outcomes: Sequence[Outcome]) -> str:
+    """Outcomes as a page of Markdown, with what its words mean."""
+    return f"{PAGE.format(verdicts=closing_line(outcomes))}\n{markdown(outcomes)}"
+
+
 def markdown(outcomes: Sequence[Outcome]) -> str:
-    """All figures as one Markdown table, with a line per entry above its figures."""
-    lines = ["| replay | figure | printed | ours | verdict |", "| --- | --- | ---: | ---: | --- |"]
+    """A table of all verdicts, and a section for each entry with its figures."""
+    lines = ["| replay | source | verdict |", "| --- | --- | --- |"]
     for outcome in outcomes:
         entry = outcome.entry
-        lines.append(f"| **{entry.name}** | {entry.source}; {entry.settings} | | | **{outcome.verdict}** |")
-        for figure in outcome.figures:
-            printed, ours = _numbers(figure)
-            lines.append(f"| | {figure.what} | {printed} | {ours} | {_verdict(figure)} |")
-        if outcome.failure:
-            lines.append(f"| | {outcome.failure} | | | |")
+        lines.append(f"| [{entry.name}](#{entry.name}) | {entry.source} | {outcome.verdict} |")
+    for outcome in outcomes:
+        lines += ["", *_section(outcome)]
     return "\n".join(lines) + "\n"
+
+
+def _section(outcome: Outcome) -> Iterator[str]:
+    entry = outcome.entry
+    yield from (f"## {entry.name}", "", f"{entry.source}: {entry.settings}.")
+    if entry.experiment is not None:
+        yield f"Played from `bandit-env run {entry.experiment}`."
+    yield ""
+    if outcome.failure:
+        yield f"**{outcome.verdict}**: {outcome.failure}"
+        return
+    yield from ("| figure | printed | ours | verdict |", "| --- | ---: | ---: | --- |")
+    for figure in outcome.figures:
+        yield f"| {figure.what} | {' | '.join(_numbers(figure))} | {_verdict(figure)} |"
 
 
 def closing_line(outcomes: Iterable[Outcome]) -> str:
@@ -58,15 +91,20 @@ def closing_line(outcomes: Iterable[Outcome]) -> str:
 
 
 def _numbers(figure: Figure) -> tuple[str, str]:
-    return _number(figure.printed, figure.printed_error), _number(figure.ours, figure.error)
+    """What was printed, to its own last digit, and ours, each with its standard error where it has one."""
+    decimals = _decimals(figure.unit) if figure.unit else None
+    printed = f"{figure.printed:,.10g}" if decimals is None else f"{figure.printed:,.{decimals}f}"
+    if figure.printed_error:
+        printed += f" ± {figure.printed_error:.{_decimals(figure.printed_error, 2)}f}"
+    if figure.error:
+        digits = _decimals(figure.error, 2)
+        return printed, f"{figure.ours:,.{digits}f} ± {figure.error:.{digits}f}"
+    return printed, f"{figure.ours:,.10g}" if decimals is None else f"{figure.ours:,.{decimals + 2}f}"
 
 
-def _number(value: float, error: float) -> str:
-    """A number to its own last digit: two digits of its standard error, or as many as an exact number has."""
-    if not error:
-        return f"{value:,.10g}"
-    digits = max(0, 1 - int(f"{error:e}".partition("e")[2]))
-    return f"{value:,.{digits}f} ± {error:.{digits}f}"
+def _decimals(value: float, digits: int = 1) -> int:
+    """Decimals that show so many digits of a positive number."""
+    return max(0, digits - 1 - int(f"{value:e}".partition("e")[2]))
 
 
 def _verdict(figure: Figure) -> str:

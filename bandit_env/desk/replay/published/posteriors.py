@@ -7,10 +7,16 @@ from scipy.special import betaln
 from agents.stopping.always_valid import confidence_bounds
 from bandit_env.desk.replay.entry import Entry, Figure
 from bandit_env.desk.replay.playing import Stage
-from bandit_env.stats.posterior import expected_loss, probability_best
+from bandit_env.stats.posterior import (
+    expected_loss,
+    potential_value_remaining,
+    probability_best,
+    value_remaining_below,
+)
 from bandit_env.stats.prior import fit_beta
 
 SUITES = "published test suites of A/B testing packages"
+R_BANDIT = "R, package bandit, examples of its manual"
 RATS = "Gelman et al., Bayesian Data Analysis, table 5.1"
 HOWARD = "Howard, Ramdas, McAuliffe and Sekhon (2021), Annals of Statistics 49, proposition 7; their library's tests"
 
@@ -39,6 +45,31 @@ def _beta_suites(stage: Stage) -> list[Figure]:
         )
         for parameters, (value, unit) in printed.items()
     ]
+
+
+def _r_bandit(stage: Stage) -> list[Figure]:
+    best = (1.61186333371e-7, 8.0482925595271e-4, 0.011428671561779, 0.98776633799594)
+    found = probability_best([10, 20, 30, 50], [100, 102, 120, 130])
+    conversions, visits = [10, 20, 30, 80], [100, 102, 120, 240]
+    return [
+        *(
+            Figure(f"P(arm {k} best), 10 20 30 50 of 100 102 120 130", p, float(found[k]), 1e-11)
+            for k, p in enumerate(best)
+        ),
+        Figure("P(first best), 2 of 100 and 20 of 1,000", 0.64619696338436, _first([2, 20], (1, 1)), 1e-11),
+        Figure("the same, prior (2, 5)", 0.79080095145051, _first([2, 20], (2, 5)), 1e-11),
+        Figure(
+            "95 % quantile of the value remaining",
+            0.012405,
+            float(potential_value_remaining(conversions, visits)),
+            1e-6,
+        ),
+        Figure("P(value remaining < 1 %)", 0.9484857, float(value_remaining_below(conversions, visits)), 1e-7),
+    ]
+
+
+def _first(conversions: list[int], prior: tuple[float, float]) -> float:
+    return float(probability_best(conversions, [100, 1000], prior=prior)[0])
 
 
 def _expected_loss(stage: Stage) -> list[Figure]:
@@ -97,6 +128,7 @@ def _howard(stage: Stage) -> list[Figure]:
 
 ENTRIES = (
     Entry("beta-probability-best", SUITES, "Beta posteriors of two and three arms", _beta_suites),
+    Entry("r-bandit", R_BANDIT, "best_binomial_bandit and value_remaining, recomputed by two quadratures", _r_bandit),
     Entry("stucchio-expected-loss", SUITES, "Beta(40, 60) and Beta(70, 90)", _expected_loss),
     Entry("bda-rats", RATS, "maximum of the beta-binomial likelihood, 71 groups, recomputed at 30 digits", _rats),
     Entry("howard-confidence-sequence", HOWARD, "two-sided beta-binomial mixture, level .05", _howard),
