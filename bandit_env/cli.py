@@ -5,6 +5,7 @@ Exit status: 0; 1 where an agent, the disk or the workers failed on the way, or 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def process() -> NoReturn:
     """The command as a process of its own, where Ctrl-C is heard to the very end, while Python shuts down."""
     words.open_closed_streams()
+    os.environ["MPLBACKEND"] = "agg"  # no window is opened; what matplotlib does not know would stop its import
     ctrl_c = interrupt.CtrlC()
     ctrl_c.listen()
     try:

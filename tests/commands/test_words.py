@@ -26,6 +26,20 @@ COMMANDS = {
     "run": ["run", "experiment.toml", "--out", "new", "--no-figures"],
     "report": ["report", "finished"],
     "plan": ["plan", "--rates", ".1", ".3", "--min-days", "1", "--max-days", "60", "--replications", "20"],
+    "analyse": [
+        "analyse",
+        "--visits",
+        "100",
+        "120",
+        "--conversions",
+        "4",
+        "9",
+        "--names",
+        "Кнопка – ±",
+        "b",
+        "--no-forecast",
+    ],
+    "replay": ["replay", "--list"],
     "agents": ["agents"],
 }
 
@@ -128,6 +142,16 @@ def test_real_streams(here, end, status):
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_a_display_that_matplotlib_does_not_know(tmp_path):
+    """No window is opened, so that what MPLBACKEND says is nothing to us."""
+    command = [sys.executable, "-m", "bandit_env", *COMMANDS["analyse"], "--out", "report"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"MPLBACKEND": "nonsense"}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report" / "posteriors.png").exists()
 
 
 def test_a_closed_stream_does_not_let_a_file_take_its_number(tmp_path):
