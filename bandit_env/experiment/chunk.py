@@ -16,39 +16,18 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from bandit_env.experiment.columns import CURVE
+from bandit_env.experiment.columns import ROWS as DEFINED
 from bandit_env.experiment.files import pack, unpack, write_atomically
 from bandit_env.experiment.results import ARMS, LISTED_ARMS, Trace, trace_arrays, traces_from
 
 CHUNK_SIZE = 1000
 """Replications in a chunk. Part of what a seed means: another size gives other rows."""
 
-ROWS = {
-    "replication": np.int64,
-    "stopping_day": np.float64,
-    "declared_arm": np.int64,
-    "claimed_winner": np.bool_,
-    "correct": np.bool_,
-    "visits": np.int64,
-    "conversions": np.int64,
-    "regret": np.float64,
-    "regret_after": np.float64,
-    "loss": np.float64,
-    "best_rate": np.float64,
-}
+ROWS = {column.name: np.dtype(column.dtype).type for column in DEFINED}
 """Columns of the per-episode rows, and their types; what each arm has follows, see `arm_columns`."""
 
-CURVES = (
-    "running",  # experiments served in the update
-    "regret_sum",  # regret of the update, over all replications (0 after the stop)
-    "regret_sumsq",
-    "cumulative_sum",  # regret so far, over all replications (the stopped ones keep theirs)
-    "cumulative_sumsq",
-    "best_arm_sum",  # share of the update's traffic on the day's best arms, over those that had any
-    "best_arm_sumsq",
-    "value_n",  # experiments for which potential value remaining was computed, as the update began
-    "value_sum",
-    "visited",  # experiments that had traffic in the update
-)
+CURVES = tuple(column.name for column in CURVE)
 """Columns of a chunk's curves: sums over its replications, one row per update."""
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bandit_env.errors import ExperimentError
+from bandit_env.experiment.columns import TRACE
 from bandit_env.experiment.files import SEAL, DamagedError, check, digest, read_json, unseal, within
 from bandit_env.stats.posterior import weights_and_value_remaining
 from bandit_env.world.scenario import Scenario
@@ -89,7 +90,7 @@ class Cell:
         task: the public facts of the experiment.
         rates: the true rates, or None where each replication drew its own.
         classical: the test that savings are measured against, or None.
-        curves: one row per update; see `bandit_env.experiment.chunk.CURVES` for the columns, and `n`, `day`.
+        curves: one row per update; `bandit_env.experiment.columns` defines the columns.
         traces: the first few experiments, update by update.
         directory: where the cell's files are, or None for a run kept in memory.
     """
@@ -322,7 +323,7 @@ def prior_of(value: Any) -> tuple[float, float]:
     return (a, b) if 0 < a < math.inf and 0 < b < math.inf else UNIFORM
 
 
-TRACE_FIELDS = ("day", "weights", "visits", "conversions", "rates", "served")
+TRACE_FIELDS = tuple(column.name for column in TRACE)
 
 
 def trace_arrays(traces: Sequence[Trace]) -> dict[str, NDArray[Any]]:

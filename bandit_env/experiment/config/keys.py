@@ -17,11 +17,17 @@ class ClassicalTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     visits: Annotated[float, Field(gt=0)] | None = None
+    """All arms' visits together. Default: K ceil(n), n the sample size per arm of the power calculation."""
     days: Annotated[float, Field(gt=0)] | None = None
+    """Default: the days that these visits take, rounded up."""
     baseline: Rate | None = None
+    """The control's rate in the power calculation. Default: the scenario's."""
     target: Rate | None = None
+    """The rate to be found. Default: the best of the other arms."""
     power: Rate = 0.95
+    """Of the power calculation."""
     alpha: Rate = 0.05
+    """Two-sided level, divided by the K - 1 comparisons."""
 
 
 class ExperimentFile(BaseModel):
@@ -29,16 +35,27 @@ class ExperimentFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: Annotated[str, Field(min_length=1)]
+    """The experiment's name. Default: the file's."""
     replications: Annotated[int, Field(ge=1, le=10**9)] = 500
+    """Experiments of each cell. More of them extend the rows and do not change them."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """The same seed, the same rows, wherever they are played."""
     traces: Annotated[int, Field(ge=0, le=1000)] = 1
+    """How many experiments of each cell are kept update by update."""
     scenario: dict[str, Any] | None = None
+    """The world; or, for several, `scenarios`."""
     scenarios: list[dict[str, Any]] | None = None
+    """Several worlds, each with a `name`."""
     agents: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    """Who plays. Every agent meets every scenario, unless it names its `scenarios`."""
     classical: ClassicalTable | None = None
+    """The fixed-sample test that savings are measured against; also a key of a scenario. Default: none."""
     published: dict[str, dict[str, Any]] = {}
+    """Figures of another source, printed beside ours, by the agent's label."""
     estimates: list[str] = []
+    """Methods of estimation, also a key of a scenario."""
     least_weight: Annotated[float, Field(ge=0, lt=1)] = LEAST_WEIGHT
+    """The smallest serving weight with which `aipw` is played at all; 0: any."""
 
 
 def validate(table: dict[str, Any]) -> ExperimentFile:
