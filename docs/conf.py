@@ -4,12 +4,16 @@ The tools are those of the field. Furo is the theme of Gymnasium's site (in a fo
 text notebooks that MyST-NB executes, and the reference of all of them is autodoc's.
 """
 
+import os
 import sys
+import sysconfig
 from pathlib import Path
 
 import bandit_env
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])  # notebooks call bandit-env
+os.environ |= {"COLUMNS": "110", "NO_COLOR": "1", "JUPYTER_PLATFORM_DIRS": "1"}
 
 project = "bandit_env"
 author = "The bandit_env developers"
@@ -37,6 +41,7 @@ nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_output_stderr = "remove-warn"  # a cell that may say something there has the tag `remove-stderr`
 
 # Docstrings: Google's sections, and single backticks for code.
 default_role = "code"

@@ -1,5 +1,6 @@
 """README and the site's pages are run: Python, commands, experiment files. Notebooks and the rest are the build's."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -77,6 +78,15 @@ def fewer(arguments, count):
     """The later of two options counts."""
     less = ["--replications", count, "--workers", "1"]
     return less if arguments[0] in ("run", "plan") and "--list" not in arguments else []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(page):
+    """Those of the site's pages are the build's to check."""
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text(encoding="utf-8"))
+    missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+    assert not missing
+    assert page != "README.md" or len(links) > 20
 
 
 def test_readme_begins_with_the_main_job():

@@ -1,7 +1,6 @@
 """The directive `run`: a command is run when the site is built, and shown with what it prints.
 
     ```{run} bandit-env analyse --visits 1000 1000 --conversions 40 50
-    :columns: 110
     :lines: 20
     ```
 
@@ -22,6 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
+COLUMNS = 110  # as many as fit a page, and the tables of a run
 FOLDERS: dict[str, tempfile.TemporaryDirectory] = {}
 """By page; removed when the build ends."""
 
@@ -42,7 +42,7 @@ class RunCommand(SphinxDirective):
         """Run it; what is shown is the command as `shown` writes it, a prompt before it, and its output."""
         command = " ".join(self.arguments[0].split())
         for line in (*self.content, command):
-            done = execute(line, self.env.docname, self.options.get("columns", 100))
+            done = execute(line, self.env.docname, self.options.get("columns", COLUMNS))
             if done.returncode:
                 raise self.error(f"`{line}` ended with status {done.returncode}:\n{done.stderr}{done.stdout}")
         output = [line.rstrip() for line in done.stdout.rstrip().splitlines()]

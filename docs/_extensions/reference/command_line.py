@@ -7,14 +7,14 @@ from bandit_env import cli
 RUN = "bandit-env run ab_test --replications 200 --out runs/ab_test"
 COUNTS = "--visits 1000 1000 --conversions 40 50 --day 20 --visits-per-day 100"
 SHOWN = {
-    "run": (RUN, 150, None),
-    "report": ("bandit-env report runs/ab_test", 150, 14),
-    "plan": ("bandit-env plan --rates 0.04 0.05 --visits-per-day 100 --replications 500", 150, None),
-    "analyse": (f"bandit-env analyse {COUNTS}", 120, None),
-    "replay": ("bandit-env replay scott-2013-sample-sizes evan-miller-calculator", 150, None),
-    "agents": ("bandit-env agents", 110, 40),
+    "run": (RUN, None),
+    "report": ("bandit-env report runs/ab_test", 14),
+    "plan": ("bandit-env plan --rates 0.04 0.05 --visits-per-day 100 --replications 500", None),
+    "analyse": (f"bandit-env analyse {COUNTS}", None),
+    "replay": ("bandit-env replay scott-2013-sample-sizes evan-miller-calculator", None),
+    "agents": ("bandit-env agents", 40),
 }
-"""By command: one that is run for the page, columns, most lines that are shown."""
+"""By command: one that is run for the page, and the most lines that are shown."""
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -32,8 +32,8 @@ def pages() -> Iterator[tuple[str, str]]:
         command.prog = f"bandit-env {name}"
         lines += [f"## {name}", "", "```text", command.format_help().rstrip(), "```", ""]
         if name in SHOWN:
-            shown, columns, most = SHOWN[name]
-            lines += [f"```{{run}} {shown}", f":columns: {columns}"]
+            shown, most = SHOWN[name]
+            lines += [f"```{{run}} {shown}"]
             lines += [f":lines: {most}"] if most else []
             lines += ["```", ""]
     yield "command_line", "\n".join(lines)

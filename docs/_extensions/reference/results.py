@@ -10,6 +10,7 @@ FILES = {
     "config.json": "the experiment file, resolved: every default filled in, versions, seed, and the cells' folders",
     "summary.csv": "a row per cell: one scenario with one agent",
     "estimates.csv": "what the estimates asked for are worth, a row per cell, method, quantity and arm",
+    "standings.md": "where an agent stands that has played the leaderboard's suite",
     "figures/": "figures as PNG and SVG, and TensorBoard's event file of what belongs to the whole",
     "SCENARIO/AGENT/cell.json": "what the cell is, and the digests of its files",
     "SCENARIO/AGENT/episodes.parquet": "a row per experiment",
