@@ -23,6 +23,9 @@ class Agent(ABC):
     source: ClassVar[str] = ""
     """Where the method is published."""
 
+    formula: ClassVar[str] = ""
+    """What it computes, in a line: weights w_a, or the arm that is served; when a rule stops; what a memory counts."""
+
     deterministic: ClassVar[bool] = False
     """True promises that `act` draws nothing from `rng`: the runner may then play larger batches at once."""
 

@@ -90,6 +90,10 @@ class Allocation(Agent, Part):
         rule = None if self._rule is None else self._rule.planned(baseline, target)
         return {} if rule is None or rule == self._rule else {"stopping": rule.parameters}
 
+    def ends_by(self, task: Task) -> float:
+        """The day on which every experiment has ended: the horizon, where no earlier one is known beforehand."""
+        return task.max_days if self._rule is None else self._rule.ends_by(task)
+
     def least_weight(self, task: Task) -> float:
         """The smallest weight with which an arm that is there may be served: what AIPW divides by."""
         return self.floor

@@ -19,6 +19,9 @@ class Part:
     source: ClassVar[str] = ""
     """Where the method is published."""
 
+    formula: ClassVar[str] = ""
+    """What it computes, in a line: weights w_a, or the arm that is served; when a rule stops; what a memory counts."""
+
     def new_state(self, task: Task, num_experiments: int) -> State:
         """Arrays to remember in, as they are before the first update; the first axis is `num_experiments`."""
         return {}

@@ -54,6 +54,9 @@ class SB3(Agent):
     feature_prior: Sequence[float] | None = None
     allocations: Sequence[Sequence[float]] | None = None
 
+    formula: ClassVar[str] = (
+        "argmax of the policy's probability of an action, or its mean, given the features that it was trained on"
+    )
     source: ClassVar[str] = "Raffin et al. (2021), Stable-Baselines3, JMLR 22(268)"
     deterministic: ClassVar[bool] = True
 

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=module.HELP,
             description=module.DESCRIPTION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=words.HelpFormatter,
         )
         module.add_arguments(one)
         one.set_defaults(command=module.main)

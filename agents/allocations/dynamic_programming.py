@@ -107,6 +107,10 @@ class BayesOptimal(Allocation):
     against.
     """
 
+    formula: ClassVar[str] = (
+        "V_m(n, c) = max_a p_a (1 + V_{m-1}(+ a success of a)) + (1 - p_a) V_{m-1}(+ a failure of a), p_a "
+        "the posterior mean"
+    )
     source: ClassVar[str] = 'Berry and Fristedt (1985), "Bandit Problems", chapter 2'
     needs_all: ClassVar[bool] = True
 

@@ -27,6 +27,9 @@ class EpsilonGreedy(Allocation):
 
     epsilon: float = 0.1
     decay_after: float | None = None
+    formula: ClassVar[str] = (
+        "w_a = epsilon / K + (1 - epsilon) [a has the largest c_a / n_a]; epsilon_t = epsilon min(1, decay_after / t)"
+    )
     source: ClassVar[str] = (
         'Sutton and Barto (2018), "Reinforcement Learning", section 2.2; '
         "decaying: Auer, Cesa-Bianchi and Fischer (2002), figure 3"

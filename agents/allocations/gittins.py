@@ -29,6 +29,10 @@ class Gittins(IndexPolicy):
     100, some 6 s at 200, and minutes at 400.
     """
 
+    formula: ClassVar[str] = (
+        "argmax_a of the known rate lambda worth as much, over the m visits left, as arm a with the option "
+        "to leave it for lambda"
+    )
     source: ClassVar[str] = 'Kaufmann (2018), "On Bayesian index policies", Annals of Statistics 46, section 2.2'
     needs_all: ClassVar[bool] = True
 
@@ -56,6 +60,7 @@ class GittinsDiscounted(IndexPolicy):
 
     discount: float = 0.99
     needs_all: ClassVar[bool] = True
+    formula: ClassVar[str] = "argmax_a of sup_tau E[sum_{t < tau} discount^t x_t] / E[sum_{t < tau} discount^t]"
     source: ClassVar[str] = "Gittins (1979), Journal of the Royal Statistical Society B 41"
 
     def __post_init__(self) -> None:

@@ -30,6 +30,10 @@ class Learned(Allocation):
 
     path: str = field(default="daily", kw_only=True)
 
+    formula: ClassVar[str] = (
+        "argmax_i score_i (per visit) or w = softmax(score) (daily), score_i = e^t (mean_i + sd_i u_i) / s; "
+        "u, t: the network's"
+    )
     source: ClassVar[str] = "trained by scripts/train_evolution.py or scripts/train_ppo.py (see docs/learned.md)"
 
     def __post_init__(self) -> None:

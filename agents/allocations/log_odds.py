@@ -30,6 +30,10 @@ class LogOddsThompson(Allocation):
     """
 
     ratio_sd: float = 1.0
+    formula: ClassVar[str] = (
+        "w_a = P(m_a is the largest), m ~ N(mu, P^-1) from the likelihood of an update's split of "
+        "conversions, q_a = n_a e^m_a / sum n e^m"
+    )
     source: ClassVar[str] = (
         "Kim and Kim (2020), arXiv 2003.01905 (two arms); for more, the same likelihood of a multinomial share"
     )

@@ -26,6 +26,7 @@ class PosteriorIndex(IndexPolicy):
 
     c: float = 1.0
     exponent: float = 0.5
+    formula: ClassVar[str] = "argmax_a mean_a + c sd_a (days left / horizon)^exponent, mean and sd of the posterior"
     source: ClassVar[str] = 'Lai (1987), "Adaptive treatment allocation and the multi-armed bandit problem"; simplified'
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ class Google2013(Thompson):
     """
 
     stopping: Any = field(default="beats-control | value-remaining", kw_only=True)
+    formula: ClassVar[str] = "w_a = P(rate_a is the largest | data)"
     source: ClassVar[str] = "https://support.google.com/analytics/answer/2844870 (Scott, 23 January 2013)"
 
     def remarks(self, task: Task) -> list[str]:
@@ -63,6 +64,9 @@ class AdobeAutoAllocate(Allocation):
     min_conversions: int = 50
     reserve: float = 0.2
     stopping: Any = field(default="confidence-sequence", kw_only=True)
+    formula: ClassVar[str] = (
+        "w_a = reserve / K + (1 - reserve) s_a; the leader's s is 2/3 from P(best) = 0.75 on, 9/10 from 0.95 on"
+    )
     source: ClassVar[str] = (
         "https://experienceleague.adobe.com/en/docs/target/using/activities/auto-allocate/automated-traffic-allocation "
         "(November 2026)"
@@ -108,6 +112,9 @@ class GrowthBook(PeriodWeightedThompson):
     warm_up_days: float = field(default=1, kw_only=True)
     every_days: float = field(default=1, kw_only=True)
     floor: float = field(default=0.01, kw_only=True)
+    formula: ClassVar[str] = (
+        "w_a = floor + (1 - K floor) P(best_a), of rates sum_p N_p c_pa / n_pa / sum_p N_p over periods p"
+    )
     source: ClassVar[str] = "https://docs.growthbook.io/bandits/config (November 2026)"
 
     def __post_init__(self) -> None:
@@ -134,6 +141,7 @@ class StatsigAutotune(Thompson):
 
     winner_threshold: float = 0.95
     warm_up_days: float = field(default=1, kw_only=True)
+    formula: ClassVar[str] = "w_a = P(rate_a is the largest | data); stops once the largest is winner_threshold or more"
     source: ClassVar[str] = "https://docs.statsig.com/autotune/setup (November 2026)"
 
     def __post_init__(self) -> None:
@@ -164,6 +172,7 @@ class Amplitude(Thompson):
 
     min_visits: int = 100
     every_days: float = field(default=1, kw_only=True)
+    formula: ClassVar[str] = "w_a = P(rate_a is the largest | data), once every arm has min_visits; 1 / K until then"
     source: ClassVar[str] = (
         "https://amplitude.com/docs/feature-experiment/workflow/multi-armed-bandit-experiments (November 2026)"
     )

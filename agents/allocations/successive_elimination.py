@@ -26,6 +26,10 @@ class SuccessiveElimination(Allocation):
     """
 
     delta: float = 0.05
+    formula: ClassVar[str] = (
+        "w = 1 / (arms left); arm a is dropped once upper_a < max_j lower_j, bounds that hold for all times "
+        "at 1 - delta"
+    )
     source: ClassVar[str] = "Even-Dar, Mannor and Mansour (2006), JMLR 7, section 3.2"
 
     def __post_init__(self) -> None:

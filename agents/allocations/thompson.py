@@ -20,6 +20,7 @@ class Thompson(Allocation):
     *is* per-visit Thompson sampling.
     """
 
+    formula: ClassVar[str] = "w_a = P(rate_a is the largest | data), rate_a ~ Beta(a + c_a, b + n_a - c_a)"
     source: ClassVar[str] = (
         'Thompson (1933), Biometrika 25; Scott (2010), "A modern Bayesian look at the multi-armed bandit"'
     )
@@ -42,6 +43,7 @@ class TemperedThompson(Allocation):
     """
 
     gamma: float = 1.0
+    formula: ClassVar[str] = "w_a = P(best_a)^gamma / sum_j P(best_j)^gamma"
     source: ClassVar[str] = 'Thall and Wathen (2007), "Practical Bayesian adaptive randomisation in clinical trials"'
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class PeriodWeightedThompson(Thompson):
     weights: `every_days`, or an update.
     """
 
+    formula: ClassVar[str] = "w_a = P(rate_a is the largest), of rates sum_p N_p c_pa / n_pa / sum_p N_p over periods p"
     source: ClassVar[str] = PeriodWeighted.source
 
     def __post_init__(self) -> None:
@@ -87,6 +90,7 @@ class TopTwoThompson(Allocation):
     """
 
     beta: float = 0.5
+    formula: ClassVar[str] = "w_i = P_i (beta + (1 - beta) sum_{j != i} P_j / (1 - P_j)), P_i = P(best_i)"
     source: ClassVar[str] = 'Russo (2020), "Simple Bayesian algorithms for best-arm identification", section 3.3'
 
     def __post_init__(self) -> None:

@@ -23,6 +23,9 @@ class TrackAndStop(Allocation):
     without feedback come to: it fills the largest deficits down to a common level.
     """
 
+    formula: ClassVar[str] = (
+        "argmax_a t w*_a - n_a, w* = argmax_w min_{a != best} w_1 kl(rate_1, m_a) + w_a kl(rate_a, m_a)"
+    )
     source: ClassVar[str] = "Garivier and Kaufmann (2016), COLT, section 3.1"
 
     def weights(self, evidence: Evidence) -> Floats:

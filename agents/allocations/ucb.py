@@ -41,6 +41,7 @@ class UCB1(IndexPolicy):
     """
 
     exploration: float = 2.0
+    formula: ClassVar[str] = "argmax_a rate_a + sqrt(exploration log(t) / n_a), t the visits of all arms"
     source: ClassVar[str] = "Auer, Cesa-Bianchi and Fischer (2002), Machine Learning 47, figure 1"
 
     def __post_init__(self) -> None:
@@ -61,6 +62,7 @@ class KLUCB(IndexPolicy):
     """
 
     c: float = 0.0
+    formula: ClassVar[str] = "argmax_a max{q: n_a kl(rate_a, q) <= log(t) + c log(log(t))}"
     source: ClassVar[str] = "Garivier and Cappé (2011), COLT, algorithm 1"
 
     def __post_init__(self) -> None:
@@ -85,6 +87,9 @@ class BayesUCB(IndexPolicy):
     """
 
     c: float = 0.0
+    formula: ClassVar[str] = (
+        "argmax_a quantile of Beta(a + c_a, b + n_a - c_a) at 1 - 1 / (t log(T)^c), T the horizon in visits"
+    )
     source: ClassVar[str] = "Kaufmann, Cappé and Garivier (2012), AISTATS, algorithm 1"
 
     def __post_init__(self) -> None:

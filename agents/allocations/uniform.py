@@ -16,6 +16,7 @@ from bandit_env.world.task import Task
 class Uniform(Allocation):
     """Serves all arms equally."""
 
+    formula: ClassVar[str] = "w_a = 1 / K"
     source: ClassVar[str] = 'Fisher (1935), "The Design of Experiments"'
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
@@ -46,6 +47,10 @@ class UniformClassical(Uniform):
     power: float = 0.95
     alpha: float = 0.05
     stopping: FixedSample = field(init=False)
+    formula: ClassVar[str] = (
+        "w_a = 1 / K; n = (z_{1-alpha/2} sqrt(2 p q) + z_{power} sqrt(p_0 q_0 + p_1 q_1))^2 / (p_1 - p_0)^2 "
+        "visits an arm, alpha / (K - 1) each"
+    )
     source: ClassVar[str] = FixedSample.source
 
     def __post_init__(self) -> None:

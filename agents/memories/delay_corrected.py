@@ -25,6 +25,9 @@ class DelayCorrected(Memory):
     """
 
     mean_days: float | Sequence[float]
+    formula: ClassVar[str] = (
+        "visits of update s count 1 - (1 - g)^(t - s + 1) after update t, g = 1 / (1 + mean_days x updates_per_day)"
+    )
     source: ClassVar[str] = (
         'Vernade, Cappé and Perchet (2017), "Stochastic bandit models for delayed conversions", UAI, section 3'
     )

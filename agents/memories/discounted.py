@@ -25,6 +25,7 @@ class Discounted(Memory):
     """
 
     factor: float
+    formula: ClassVar[str] = "n <- factor n + new visits, c <- factor c + new conversions, once a day"
     source: ClassVar[str] = 'Garivier and Moulines (2011), "On upper-confidence bound policies for switching bandits"'
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class Window(Memory):
     """
 
     days: int
+    formula: ClassVar[str] = "n, c: those of the last `days` days, today included"
     source: ClassVar[str] = 'Garivier and Moulines (2011), "On upper-confidence bound policies for switching bandits"'
 
     def __post_init__(self) -> None:

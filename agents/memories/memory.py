@@ -38,6 +38,7 @@ class Memory(Part, ABC):
 class All(Memory):
     """Everything counts, whenever it was."""
 
+    formula = "n, c: all visits and conversions so far"
     source = "sufficient statistics of Bernoulli visits"
 
     def counts(self, evidence: Evidence) -> tuple[Floats, Floats]:

@@ -25,6 +25,9 @@ class PeriodWeighted(Memory):
     """
 
     days: float | None = None
+    formula: ClassVar[str] = (
+        "rate_a = sum_p N_p c_pa / n_pa / sum_p N_p, counting as (sum_p N_p)^2 / sum_p (N_p^2 / n_pa) visits"
+    )
     source: ClassVar[str] = (
         'Cochran (1977), "Sampling Techniques", section 5.4 (stratified means); '
         "in bandits: GrowthBook's period weights, Optimizely's epochs"

@@ -38,6 +38,10 @@ class MixtureSPRT(StoppingRule):
     alpha: float = 0.05
     variance: float | None = None
     relative_sd: float | None = None
+    formula: ClassVar[str] = (
+        "sqrt(v / (v + tau^2)) exp(tau^2 d^2 / (2 v (v + tau^2))) >= (K - 1) / alpha, d = rate_j - rate_0, v "
+        "= p q (1 / n_j + 1 / n_0)"
+    )
     source: ClassVar[str] = "Johari, Koomen, Pekelis and Walsh (2022), Operations Research 70, eq. 9"
     promise: ClassVar[str] = "a level of alpha at all times together"
 
@@ -113,6 +117,9 @@ class ConfidenceSequence(StoppingRule):
 
     alpha: float = 0.05
     mixture: tuple[float, float] = (1.0, 1.0)
+    formula: ClassVar[str] = (
+        "lower_a > max_{j != a} upper_j, {p: B(a + c, b + n - c) / (B(a, b) p^c (1 - p)^(n - c)) < K / alpha} per arm"
+    )
     source: ClassVar[str] = "Howard, Ramdas, McAuliffe and Sekhon (2021), Annals of Statistics 49, proposition 7"
     promise: ClassVar[str] = "a level of alpha at all times together"
 
@@ -187,6 +194,9 @@ class GeneralizedLikelihoodRatio(StoppingRule):
 
     delta: float = 0.05
     threshold: str = "practical"
+    formula: ClassVar[str] = (
+        "min_b n_a kl(rate_a, m_b) + n_b kl(rate_b, m_b) > log((log(t) + 1) / delta), or log(2 t (K - 1) / delta)"
+    )
     source: ClassVar[str] = "Garivier and Kaufmann (2016), COLT, sections 3.2 and 6, theorem 10"
     promise: ClassVar[str] = "an error of at most delta at all times together"
 

@@ -37,6 +37,10 @@ class FixedSample(StoppingRule):
     power: float = 0.95
     alpha: float = 0.05
     visits_per_arm: float | None = None
+    formula: ClassVar[str] = (
+        "after the planned visits, |z| > z_{1 - alpha / (2 (K - 1))}, z = (rate_j - rate_0) / sqrt(p q (1 / "
+        "n_j + 1 / n_0)), p pooled"
+    )
     source: ClassVar[str] = 'Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions", chapter 4'
     promise: ClassVar[str] = "a level of alpha, and the planned power"
 
@@ -82,6 +86,9 @@ class FixedSample(StoppingRule):
                 raise ValueError("the fixed-sample test has no plan: expected baseline and target, or visits_per_arm")
             per_arm = sample_size(self.baseline, self.target, self.power, self.alpha, comparisons=num_arms - 1)
         return num_arms * ceil(per_arm)
+
+    def ends_by(self, task: Task) -> float:
+        return min(task.max_days, self.planned_visits(task.num_arms) / task.visits_per_day)
 
     def decide(self, evidence: Evidence) -> Decision:
         stop = evidence.total_served >= self.planned_visits(evidence.task.num_arms)

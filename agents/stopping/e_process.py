@@ -34,6 +34,10 @@ class EProcess(StoppingRule):
 
     alpha: float = 0.05
     adjust: str = "bonferroni"
+    formula: ClassVar[str] = (
+        "E_t = prod over updates of P(split of the conversions | alternative) / P(split | equal rates) >= (K "
+        "- 1) / alpha"
+    )
     source: ClassVar[str] = 'Lindon and Malek (2022), "Anytime-valid inference for multinomial count data", NeurIPS'
 
     def __post_init__(self) -> None:

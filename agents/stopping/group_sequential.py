@@ -28,6 +28,7 @@ class RepeatedTest(StoppingRule):
     """
 
     alpha: float = 0.05
+    formula: ClassVar[str] = "|z| > z_{1 - alpha / (2 (K - 1))} at any update"
     source: ClassVar[str] = "Armitage, McPherson and Rowe (1969), Journal of the Royal Statistical Society A 132"
 
     def __post_init__(self) -> None:
@@ -61,6 +62,10 @@ class GroupSequential(StoppingRule):
     looks: int | str = 5
     days: float | None = None
     alpha: float = 0.05
+    formula: ClassVar[str] = (
+        "|z| > c_k at look k: c (pocock), c / sqrt(share of the visits) (obrien-fleming), or by alpha spent "
+        "(Lan and DeMets)"
+    )
     source: ClassVar[str] = (
         "Pocock (1977), Biometrika 64; O'Brien and Fleming (1979), Biometrics 35; Lan and DeMets (1983), Biometrika 70"
     )
@@ -73,6 +78,9 @@ class GroupSequential(StoppingRule):
             _check.whole("looks", self.looks)
         if self.days is not None:
             _check.positive("days", self.days)
+
+    def ends_by(self, task: Task) -> float:
+        return task.max_days if self.days is None else min(self.days, task.max_days)
 
     def decide(self, evidence: Evidence) -> Decision:
         task = evidence.task

@@ -22,6 +22,7 @@ class BeatsControl(StoppingRule):
     """
 
     confidence: float = 0.95
+    formula: ClassVar[str] = "max_{j > 0} P(rate_j > rate_0 | data) >= confidence"
     source: ClassVar[str] = ARTICLE
 
     def __post_init__(self) -> None:
@@ -37,6 +38,7 @@ class ProbabilityBest(StoppingRule):
     """Stops when the champion is the best arm with enough probability; claims it: P(best) >= confidence."""
 
     confidence: float = 0.95
+    formula: ClassVar[str] = "max_a P(rate_a is the largest | data) >= confidence"
     source: ClassVar[str] = ARTICLE
 
     def __post_init__(self) -> None:
@@ -57,6 +59,7 @@ class ValueRemaining(StoppingRule):
 
     threshold: float = 0.01
     confidence: float = 0.95
+    formula: ClassVar[str] = "P((max_j rate_j - rate_champion) / rate_champion < threshold | data) >= confidence"
     source: ClassVar[str] = ARTICLE
 
     def __post_init__(self) -> None:
@@ -83,6 +86,7 @@ class ExpectedLoss(StoppingRule):
 
     threshold: float | None = None
     relative_threshold: float | None = None
+    formula: ClassVar[str] = "min_i E[max_j rate_j - rate_i | data] < threshold"
     source: ClassVar[str] = 'Stucchio (2015), "Bayesian A/B Testing at VWO", section 4'
 
     def __post_init__(self) -> None:

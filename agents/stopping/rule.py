@@ -12,6 +12,7 @@ from agents import _check
 from agents.evidence import Evidence
 from agents.part import Part
 from bandit_env import plugins
+from bandit_env.world.task import Task
 
 GROUP = "bandit_env.stopping_rules"
 
@@ -43,6 +44,10 @@ class StoppingRule(Part, ABC):
         An experiment file asks for it, as agents do not know the rates.
         """
         return self
+
+    def ends_by(self, task: Task) -> float:
+        """The day on which it has stopped every experiment: the horizon, where no earlier one is known beforehand."""
+        return task.max_days
 
     def __or__(self, other: "StoppingRule") -> "AnyOf":
         return AnyOf((self, other))
@@ -80,6 +85,9 @@ class AnyOf(StoppingRule):
 
     def planned(self, baseline: float, target: float) -> "StoppingRule":
         return replace(self, rules=tuple(rule.planned(baseline, target) for rule in self.rules))
+
+    def ends_by(self, task: Task) -> float:
+        return min(rule.ends_by(task) for rule in self.rules)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -126,9 +134,15 @@ class After(StoppingRule):
 
     days: float | None = None
 
+    formula: ClassVar[str] = "stops on day `days`; ships argmax_a P(best_a)"
+    source: ClassVar[str] = "a fixed end; no method of anybody's"
+
     def __post_init__(self) -> None:
         if self.days is not None:
             _check.non_negative("days", self.days)
+
+    def ends_by(self, task: Task) -> float:
+        return task.max_days if self.days is None else min(self.days, task.max_days)
 
     def decide(self, evidence: Evidence) -> Decision:
         days = evidence.task.max_days if self.days is None else self.days

@@ -51,7 +51,8 @@ def own_modules(agent: str) -> Iterator[None]:
 @contextlib.contextmanager
 def progress() -> Iterator[Any]:
     """A progress bar."""
+    from bandit_env.commands import warm_up
     from bandit_env.views.watch import ProgressBar
 
-    with ProgressBar() as bar:
+    with ProgressBar(compiling=not warm_up.is_compiled()) as bar:
         yield bar

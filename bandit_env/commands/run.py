@@ -11,6 +11,7 @@ from typing import Any
 
 from bandit_env.commands import interrupt
 from bandit_env.commands.common import add_engine, complain, console, engine
+from bandit_env.commands.words import print_list
 from bandit_env.errors import ExperimentError, WorkerError
 
 HELP = "play an experiment file"
@@ -34,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenarios", nargs="+", metavar="S", help="in these scenarios only; goes with --agent")
     parser.add_argument("--replications", type=int, metavar="N", help="experiments per scenario and agent")
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same rows")
-    parser.add_argument("--trace", type=int, metavar="K", help="experiments to record update by update (default 1)")
+    parser.add_argument(
+        "--trace",
+        type=int,
+        metavar="K",
+        help="record so many update by update (default 1, a typical one)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default runs/<config>/<time>)")
     parser.add_argument("--no-figures", action="store_true", help="draw none; `bandit-env report DIR` can later")
     taken = parser.add_mutually_exclusive_group()
@@ -52,8 +58,7 @@ def main(options: argparse.Namespace) -> int:
     from bandit_env.views import report
 
     if options.list:
-        for line in shipped.lines():
-            print(line)
+        print_list(shipped.lines(), indent=max(map(len, shipped.experiments())) + 2)
         return 0
     if options.config is None:
         raise ExperimentError("run: which experiment? Expected a file, or a name (bandit-env run --list)")
@@ -146,7 +151,8 @@ def _repeat(options: argparse.Namespace, out: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def _watcher(out: Path) -> Iterator[Any]:
     """A progress bar, and TensorBoard's `progress/*` while the run goes on."""
+    from bandit_env.commands import warm_up
     from bandit_env.views.watch import EventFiles, ProgressBar, Together
 
-    with ProgressBar() as bar, EventFiles(out) as events:
+    with ProgressBar(compiling=not warm_up.is_compiled()) as bar, EventFiles(out) as events:
         yield Together(bar, events)

@@ -1,17 +1,18 @@
 """How commands say things: what a terminal cannot show, or a reader who has gone, costs words and nothing else."""
 
+import argparse
 import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN = str.maketrans({"–": "-", "−": "-", "…": ".", "×": "x", "’": "'"})  # letter for letter: tables stay straight
-FILE_WIDTH = 160  # letters; a pipe or a file has no width of its own, and tables are not squeezed into 80 there
 
 
 class Words(io.TextIOBase):
@@ -104,8 +105,32 @@ def console() -> "Console":
     """Where tables go: standard output."""
     from rich.console import Console
 
-    told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if told else FILE_WIDTH, soft_wrap=False, highlight=False)
+    from bandit_env.views.shown import page_width
+
+    return Console(width=page_width(), soft_wrap=False, highlight=False)
+
+
+def print_list(lines: Iterable[str], indent: int) -> None:
+    """Print a line per entry; on a terminal, those that are too long go on below, indented."""
+    from bandit_env.views.shown import page_width
+
+    width = max(page_width(otherwise=sys.maxsize), indent + 20)
+    for line in lines:
+        whole = textwrap.wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False)
+        print(line if len(line) <= width else "\n".join(whole))
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help in which paragraphs are filled to the terminal's width, and indented lines stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        filled = (
+            part
+            if part.lstrip("\n").startswith(" ") or "\n  " in part
+            else textwrap.fill(part, width, break_on_hyphens=False)
+            for part in text.split("\n\n")
+        )
+        return "\n\n".join(filled)
 
 
 def complain(what: object, status: int) -> int:

@@ -9,7 +9,20 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-Progress = Callable[[int], None]
+
+class Progress(Protocol):
+    """Is told how work gets on."""
+
+    def __call__(self, ended: int, moved: float | None = None, /) -> None:
+        """So many experiments have just ended.
+
+        Args:
+            ended: how many.
+            moved: how much has been done since it was last told, in experiments: one that is half over counts half.
+                None: as many as have ended.
+        """
+
+
 Work = Callable[[Any, Progress | None], Any]
 
 
@@ -26,7 +39,7 @@ class Engine(Protocol):
             work: called with a job, and with `progress` where that can be done from within.
             jobs: taken from the left; the caller may meanwhile take out those that have become pointless. Each has a
                 `size`, in experiments, and may have a `plan`, which it shares with others.
-            progress: told the number of experiments that have just ended.
+            progress: told how many experiments have just ended, and where that is known how far the others are.
         """
         ...
 

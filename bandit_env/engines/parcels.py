@@ -13,7 +13,7 @@ from typing import Any
 
 import cloudpickle
 
-from bandit_env.engines.engine import Work
+from bandit_env.engines.engine import Progress, Work
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +75,14 @@ class Parcels:
         log.warning("%s cannot be sent to other processes and is played in this one (%s)", plan, why)
 
 
-def play(parcel: bytes) -> Any:
+def play(parcel: bytes, progress: Progress | None = None) -> Any:
     """Do what is in a parcel, wherever this is.
 
     Raises:
         NotLoadedError: it cannot be opened here.
     """
     work, job = unpack(parcel)
-    return work(job, None)
+    return work(job, progress)
 
 
 def unpack(parcel: bytes) -> tuple[Work, Any]:

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from bandit_env.engines.engine import InProcess, Progress, Work, available_cores
 from bandit_env.engines.parcels import NotLoadedError, Parcels, play
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 WORTH_PROCESSES = 6.0  # seconds of work left from which starting processes gains: they take about 2 s to start
 DEATHS = 3  # times that workers may die with nothing finished in between
 PATIENCE = 5.0  # seconds that a worker may take to end once it is killed
+TELL = 0.2  # seconds after which a worker says how far it is
 LOOK = 2.0  # seconds after which workers that do not answer are looked at
 
 
@@ -69,6 +70,8 @@ class LocalProcesses:
                         crew.occupy(jobs)
                         continue
                     except EOFError:
+                        if worker.moved:
+                            progress(0, -worker.moved)  # it is played again
                         crew.bury(worker)
                         deaths += 1
                         if deaths >= DEATHS:
@@ -76,9 +79,14 @@ class LocalProcesses:
                         jobs.appendleft(job)
                         crew.occupy(jobs)
                         continue
-                    deaths = 0
+                    if isinstance(result, _Moved):
+                        progress(0, result.experiments)
+                        worker.moved += result.experiments
+                        continue
+                    deaths, moved = 0, worker.moved
+                    worker.moved = 0.0
                     crew.occupy(jobs)  # first, as what the caller does with a result takes time
-                    progress(job.size)
+                    progress(job.size, *((job.size - moved,) if moved else ()))
                     yield job, result
 
 
@@ -180,6 +188,7 @@ class _Worker:
 
     def __init__(self, context: BaseContext) -> None:
         self.job: Any = None
+        self.moved = 0.0  # what it has told of its job so far
         self._stopped = False
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs,))  # type: ignore[attr-defined]
@@ -193,7 +202,7 @@ class _Worker:
         self.job = job
 
     def receive(self) -> Any:
-        """The result of the job.
+        """The result of the job, or how far it has got.
 
         Raises:
             EOFError: the process has died.
@@ -203,8 +212,10 @@ class _Worker:
             message = self.pipe.recv_bytes()
         except OSError as broken:  # in the middle of its answer
             raise EOFError from broken
-        self.job = None
         result, error = pickle.loads(message)
+        if isinstance(result, _Moved):
+            return result
+        self.job = None
         if error is not None:
             raise error
         return result
@@ -233,10 +244,32 @@ def _serve(pipe: Connection) -> None:
         while True:
             message = pipe.recv_bytes()
             try:
-                answer = pickle.dumps((play(message), None))
+                answer = pickle.dumps((play(message, _Telling(pipe)), None))
             except Exception as error:
                 answer = _failure(error)
             pipe.send_bytes(answer)
+
+
+class _Moved(NamedTuple):
+    """A message of a worker's before its answer: how much more of its job it has done, in experiments."""
+
+    experiments: float
+
+
+class _Telling:
+    """A worker's word of how its job gets on, down its pipe; not so often that this would be work."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._moved, self._told = pipe, 0.0, time.monotonic()
+
+    def __call__(self, ended: int, moved: float | None = None, /) -> None:
+        """See `Progress`. That experiments have ended is told with the result."""
+        if moved is None:  # there is no more to it than what the result tells
+            return
+        self._moved += moved
+        if time.monotonic() - self._told >= TELL:
+            self._pipe.send_bytes(pickle.dumps((_Moved(self._moved), None)))
+            self._moved, self._told = 0.0, time.monotonic()
 
 
 def _failure(error: Exception) -> bytes:

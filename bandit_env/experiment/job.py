@@ -1,12 +1,11 @@
 """What engines hand out: some chunks of one cell, and how they are played."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bandit_env.errors import AgentError
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import Chunk
-from bandit_env.experiment.runner import play
+from bandit_env.experiment.runner import Tick, play
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Job:
         return self.wanted + self.surplus
 
 
-def work(job: Job, tick: Callable[[int], None] | None) -> list[Chunk] | AgentError:
+def work(job: Job, tick: Tick | None) -> list[Chunk] | AgentError:
     """Play one job. An agent's failure is a result: it ends its cell, not the run."""
     try:
         return play(job.plan, job.parts, tick)

@@ -1,6 +1,6 @@
 """Writes down a batch as it is played: rows as experiments end, curves and traces update by update."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,19 @@ from bandit_env.compilation import kept
 from bandit_env.experiment.cell import CellPlan, Part
 from bandit_env.experiment.chunk import CHUNK_SIZE, CURVES, ROWS, Chunk, arm_columns
 from bandit_env.experiment.estimates.sums import Estimates
-from bandit_env.experiment.results import LISTED_ARMS, Trace
+from bandit_env.experiment.results import LISTED_ARMS, TYPICAL_OF, Trace, typical
 from bandit_env.stats.posterior import potential_value_remaining
+from bandit_env.world.task import Task
 
 Counts = dict[str, NDArray[np.float64]]
 
 VALUE_REPLICATIONS = 200
 """Potential value remaining needs a root search for each experiment, so its curve is of the first 200 only, and begins
 with the first day that may stop. Of more than LISTED_ARMS arms there is none: it would take longer than the run."""
+
+
+MAX_NOTED = 2**22
+"""Experiments x arms x updates that are noted to choose a typical experiment from, at the most: some 120 MB."""
 
 
 def value_grid(max_updates: int) -> NDArray[np.int64]:
@@ -53,8 +58,8 @@ class Recorder:
         self._value_updates = set(grid[grid >= plan.task.min_days * plan.task.updates_per_day].tolist())
         valued = VALUE_REPLICATIONS if num_arms <= LISTED_ARMS else 0
         self._valued = int(np.count_nonzero((self.replication < valued) & kept))  # the first so many rows
-        self._traced = np.flatnonzero((self.replication < plan.traces) & kept)
-        self._steps: dict[int, list[tuple[Any, ...]]] = {int(row): [] for row in self._traced}
+        self._traced = np.flatnonzero((self.replication < _candidates(plan.traces, plan.task)) & kept)
+        self._steps: list[tuple[NDArray[Any], ...]] = []
         self._estimates = Estimates(plan, rates, prior) if plan.estimates else None
         self._rows: dict[str, NDArray[Any]] = {name: np.zeros(size, dtype) for name, dtype in ROWS.items()}
         self._counts = {name: np.zeros((size, num_arms), np.int64) for name in ("visits", "conversions")}
@@ -122,8 +127,18 @@ class Recorder:
         curves = self._curves[: self._updates, index]
         served = np.flatnonzero(curves[:, CURVES.index("running")])
         length = served[-1] + 1 if served.size else 0
-        traces = [self._one_trace(row) for row in self._steps if mine[row]]
-        return Chunk({name: column[mine] for name, column in self._rows.items()}, curves[:length].copy(), traces)
+        rows = {name: column[mine] for name, column in self._rows.items()}
+        first = int(np.argmax(mine))  # the chunk's experiments lie one after the other
+        traces = [self._one_trace(first + place) for place in self._kept(rows)] if mine.any() else []
+        return Chunk(rows, curves[:length].copy(), traces)
+
+    def _kept(self, rows: dict[str, NDArray[Any]]) -> list[int]:
+        """Which of a chunk's experiments are kept update by update: the first few; a single one is a typical one."""
+        wanted = self._plan.traces
+        if wanted != 1 or rows["replication"][0] != 0:
+            return [place for place, replication in enumerate(rows["replication"][:wanted]) if replication < wanted]
+        among = range(min(_candidates(wanted, self._plan.task), len(rows["replication"])))
+        return [typical(rows["stopping_day"], rows["regret"], among)]
 
     def _potential_value(self, served: NDArray[np.intp], before: Counts, curves: NDArray[np.float64]) -> None:
         rows = served[: np.searchsorted(served, self._valued)]
@@ -139,24 +154,37 @@ class Recorder:
     ) -> None:
         place = np.searchsorted(served, self._traced)
         self._traced = self._traced[served.take(place, mode="clip") == self._traced] if served.size else served
-        for row in self._traced:
-            scores = actions[row, :-1]
-            total = scores.sum()
-            weights = scores / total if total > 0 else np.full_like(scores, 1 / scores.size)
-            counts = before["visits"][row].copy(), before["conversions"][row].copy()
-            world = info["rates"][row].copy(), float(info["served"][row])
-            self._steps[int(row)].append((before["day"][row, 0], weights, *counts, *world))
+        rows = self._traced
+        if rows.size:
+            scores = actions[rows, :-1]
+            total = scores.sum(axis=1, keepdims=True)
+            weights = np.divide(scores, total, out=np.full_like(scores, 1 / scores.shape[1]), where=total > 0)
+            counts = before["visits"][rows], before["conversions"][rows]
+            self._steps.append(
+                (rows, before["day"][rows, 0], weights, *counts, info["rates"][rows], info["served"][rows])
+            )
 
     def _one_trace(self, row: int) -> Trace:
-        num_arms = self._rates.shape[1]
-        steps = self._steps[row]
+        steps = [[column[place] for column in columns] for columns, place in self._updates_of(row)]
         if not steps:
-            none = np.zeros((0, num_arms))
-            return Trace(
-                int(self.replication[row]), np.zeros(0), none.astype(np.float32), none, none, none, np.zeros(0)
-            )
+            none, nothing = np.zeros((0, self._rates.shape[1])), np.zeros(0)
+            return Trace(int(self.replication[row]), nothing, none.astype(np.float32), none, none, none, nothing)
         day, weights, visits, conversions, rates, traffic = (np.array(column) for column in zip(*steps))
         return Trace(int(self.replication[row]), day, weights, visits, conversions, rates, traffic)
+
+    def _updates_of(self, row: int) -> Iterator[tuple[tuple[NDArray[Any], ...], int]]:
+        """What was noted of each update in which an experiment was served, and its place in that."""
+        for rows, *columns in self._steps:
+            place = int(np.searchsorted(rows, row))
+            if place < rows.size and rows[place] == row:
+                yield tuple(columns), place
+
+
+def _candidates(traces: int, task: Task) -> int:
+    """How many experiments are noted update by update: those asked for, or, for a typical one, some to choose from."""
+    if traces != 1:
+        return traces
+    return TYPICAL_OF if TYPICAL_OF * task.num_arms * task.max_updates <= MAX_NOTED else 1
 
 
 @kept([Path(__file__)])

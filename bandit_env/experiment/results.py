@@ -5,6 +5,7 @@ are joined in `episodes.parquet` and their curves, summed in chunk order, in `cu
 the cell is and holds the digests of these files, and of itself: what has been altered since is refused, not shown.
 """
 
+import importlib
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,9 @@ LISTED_ARMS = 2000
 """Up to so many arms, each has columns of its own, `rate_0`; beyond, a column holds a list of all arms, `rate_arms`."""
 ARMS = "arms"
 UNIFORM = (1.0, 1.0)
+SHOWN = "bandit_env.views.shown"
+TYPICAL_OF = 16
+"""Where one experiment is to be recorded update by update, it is the typical one of the first so many."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,9 @@ class Cell:
     traces: list[Trace] = field(default_factory=list)
     directory: Path | None = None
     rows: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return f"<Cell of {self.replications:,} experiments: scenario {self.scenario!r}, agent {self.agent!r}>"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "traces", [replace(trace, prior=self.prior) for trace in self.traces])
@@ -180,6 +187,21 @@ class Run:
     cells: list[Cell]
     failures: list[str] = field(default_factory=list)
     directory: Path | None = None
+
+    def __repr__(self) -> str:
+        """The tables, as a terminal shows them."""
+        return self._shown("text")
+
+    def _repr_html_(self) -> str:
+        """The tables, as a notebook shows them."""
+        return self._shown("as_html")
+
+    def _shown(self, how: str) -> str:
+        """By a name, as what people look at stands on a floor above; in a few words where it cannot be shown."""
+        try:
+            return str(getattr(importlib.import_module(SHOWN), how)(self))
+        except Exception as error:  # such as a folder that has gone: a debugger wants something to show all the same
+            return f"<Run of {len(self.cells)} cells in {self.directory}; no table ({type(error).__name__}: {error})>"
 
 
 def read(directory: str | Path) -> Run:
@@ -321,6 +343,18 @@ def prior_of(value: Any) -> tuple[float, float]:
     except (TypeError, ValueError):
         return UNIFORM
     return (a, b) if 0 < a < math.inf and 0 < b < math.inf else UNIFORM
+
+
+def typical(stopping_day: NDArray[np.float64], regret: NDArray[np.float64], among: Sequence[int] | range) -> int:
+    """Of some experiments the one that stopped the nearest to the median; of several, the nearest to median regret.
+
+    Args:
+        stopping_day, regret: of all experiments that the medians are taken over, shape (n,).
+        among: the experiments to choose from.
+    """
+    near = (np.abs(values - np.median(values)) for values in (stopping_day, regret))
+    by_day, by_regret = near
+    return min(among, key=lambda one: (by_day[one], by_regret[one], one))
 
 
 TRACE_FIELDS = tuple(column.name for column in TRACE)

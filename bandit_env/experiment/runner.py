@@ -4,8 +4,8 @@ The world is reached through Gymnasium's own door, `gymnasium.make_vec`, with re
 has ended idles, and the agent is asked only about those still running.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
 import gymnasium
 import numpy as np
@@ -20,7 +20,13 @@ from bandit_env.experiment.results import prior_of
 
 WORLD, AGENT = 0, 1  # streams of a chunk; the world's does not depend on the agent, so comparisons are paired
 
-Tick = Callable[[int], None]
+TOLD = 0.005  # share of a batch after which more of it is told, though no experiment has ended
+
+
+class Tick(Protocol):
+    """Told how many experiments have just ended, and how much of all was played since, as `engines.Progress` is."""
+
+    def __call__(self, ended: int, moved: float, /) -> None: ...  # noqa: D102
 
 
 def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> list[Chunk]:
@@ -31,7 +37,7 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
     Args:
         plan: the cell.
         parts: the chunks wanted; only one at a time for an agent that draws (see `batches_chunks`).
-        tick: called with the number of experiments that have just ended.
+        tick: told of experiments that have ended, and how far the others are.
 
     Raises:
         AgentError: the agent raised, or returned something that is no action.
@@ -47,6 +53,7 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
     record = Recorder(plan, parts, played, info["base_rates"], prior_of(getattr(agent, "prior", None)))
     actions = np.zeros(cast(tuple[int, ...], world.action_space.shape), dtype=np.float32)
     running = np.arange(len(seeds))
+    last, told, update = _last_update(plan, agent), 0.0, 0
     while running.size:
         seen = {name: values.take(running, axis=0) for name, values in observation.items()}
         actions[running] = _ask(plan, agent, seen, running, record)
@@ -57,8 +64,11 @@ def play(plan: CellPlan, parts: Sequence[Part], tick: Tick | None = None) -> lis
             ended = running[over]
             record.end(ended, after, info, _claims(agent, ended, info["declared_arm"][ended]))
             running = running[~over]
-            if tick is not None:
-                tick(ended.size)
+        update += 1
+        moved = len(seeds) - running.size * (1 - min(update / last, 1)) - told  # experiments' worth
+        if tick is not None and (over.any() or moved >= TOLD * len(seeds)):
+            tick(int(np.count_nonzero(over)), moved)
+            told += moved
         observation = after
     return record.chunks()
 
@@ -73,6 +83,13 @@ def batches_chunks(agent: Any) -> bool:
 
 def _stream(plan: CellPlan, part: Part, stream: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(plan.seed, spawn_key=(part.chunk, stream))
+
+
+def _last_update(plan: CellPlan, agent: Any) -> float:
+    """The update by which every experiment has ended, for whoever wants to know how far they are; counted from 1."""
+    ends_by = getattr(agent, "ends_by", None)
+    days = ends_by(plan.task) if callable(ends_by) else plan.task.max_days
+    return float(max(1, days * plan.task.updates_per_day - plan.first_update))
 
 
 def _reset(plan: CellPlan, agent: Any, size: int, rng: np.random.Generator) -> None:

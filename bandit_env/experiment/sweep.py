@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numba
 
-from bandit_env.engines.engine import Engine, InProcess
+from bandit_env.engines.engine import Engine, InProcess, Progress
 from bandit_env.engines.pool import Pool
 from bandit_env.engines.processes import Automatic, LocalProcesses
 from bandit_env.errors import AgentError, ExperimentError
@@ -38,7 +38,8 @@ class Watcher(Protocol):
 
     A method `surplus(experiments)`, where there is one, is told after `start` how many experiments will be played, and
     counted by `advance`, beyond those wanted: an agent that draws plays chunks whole, so that a longer run has the same
-    rows at its beginning.
+    rows at its beginning. A method `moved(experiments)`, where there is one, is told how much has been played since, in
+    experiments: one that is half over counts half. Its sum is that of `advance`, once all have ended.
     """
 
     def start(self, cells: int, replications: int, finished: int) -> None:
@@ -80,7 +81,7 @@ def run(
         overwrite: remove the run that the folder holds.
         classical: the table `[classical]` of an experiment file.
         estimates: methods whose estimates, errors and intervals the rows are to have, as in an experiment file.
-        traces: experiments per cell recorded update by update.
+        traces: how many experiments per cell are recorded update by update: the first; 1 is a typical one.
         watcher: told how the run is getting on.
 
     Returns:
@@ -162,8 +163,7 @@ def _play(experiment: Experiment, engine: Engine, store: MemoryStore | FolderSto
         surplus = sum(job.surplus for job in jobs)
         if surplus and hasattr(watcher, "surplus"):
             watcher.surplus(surplus)
-    advance: Callable[[int], None] = watcher.advance if watcher is not None else lambda count: None
-    with contextlib.closing(engine.map(work, jobs, advance)) as finished:  # type: ignore[type-var]
+    with contextlib.closing(engine.map(work, jobs, _progress(watcher))) as finished:  # type: ignore[type-var]
         for job, played in finished:
             if isinstance(played, AgentError):
                 failures.setdefault(job.cell, str(played))
@@ -180,6 +180,19 @@ def _play(experiment: Experiment, engine: Engine, store: MemoryStore | FolderSto
         if index not in failures
     ]
     return Run(experiment.config, cells, [failures[index] for index in sorted(failures)], store.directory)
+
+
+def _progress(watcher: Watcher | None) -> Progress:
+    """What engines tell, for a watcher."""
+    watched: Callable[[float], None] | None = getattr(watcher, "moved", None)
+
+    def tell(ended: int, moved: float | None = None, /) -> None:
+        if watcher is not None and ended:
+            watcher.advance(ended)
+        if watched is not None:
+            watched(ended if moved is None else moved)
+
+    return tell
 
 
 def parts(replications: int) -> list[Part]:

@@ -1,7 +1,8 @@
 """How our figures look: the palette, the page with its title and caption, and labels beside the lines.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), which colour-blind readers tell apart; some a
-little darker, since labels are written in them, and yellow left out, which cannot be read on white.
+The agents' first colours are those of Okabe and Ito, "Color Universal Design" (2008); some a little darker, since
+labels are written in them, and yellow left out, which cannot be read on white. The others, and the palette of the arms,
+were chosen for their distance from these and from each other as colour-blind readers see them.
 """
 
 import functools
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#B85C95", "#E0A000", "#4DA6E0", "#333333")
+PALETTE = (
+    *("#0072B2", "#D55E00", "#009E73", "#B85C95", "#E0A000", "#4DA6E0", "#333333"),
+    *("#1100D9", "#663100", "#662463", "#216AD9", "#7CB262"),
+)
+"""Of agents, by name."""
+
+ARMS = (
+    *("#8C8C8C", "#A3003F", "#00707D", "#A84FD0", "#996F00", "#83C21A", "#1A237E", "#F58F7C", "#4A1E18", "#7388FF"),
+)
+"""Of arms, in their order; the control is grey."""
+
 INK, QUIET, FAINT = "#222222", "#666666", "#D9D9D9"
 
 STYLE = {
@@ -55,7 +66,8 @@ NO_LETTERS = (
     r"Matplotlib currently does not support .* natively",
 )  # what matplotlib warns of
 
-MAX_NAME = 30  # letters of a name beside a line
+MAX_NAME = 30  # letters of a name beside a line, where several are cut together
+MAX_LABEL = 40  # letters of any label beside a line
 WIDTH = 8.6  # inches; at README width, 100 pixels an inch
 TOP, BOTTOM, LEFT = 0.72, 0.86, 0.66  # room for the title, for the axis with its caption, for the scale
 HEADING = 0.17  # room for a line above each of the axes
@@ -84,8 +96,13 @@ def _more_fonts() -> list[str]:
 
 
 def colour(index: int) -> str:
-    """The colour of the index-th agent or arm."""
+    """The index-th colour of the agents' palette."""
     return PALETTE[index % len(PALETTE)]
+
+
+def arm_colour(arm: int, place: int = 0) -> str:
+    """An arm's colour; of the arms beyond the palette, that of their place among those shown."""
+    return ARMS[(arm if arm < len(ARMS) else place) % len(ARMS)]
 
 
 def page(
@@ -99,6 +116,7 @@ def page(
     right: float = 0.25,
     gap: float = 0.5,
     headings: int = 0,
+    left: float = LEFT,
 ) -> tuple["Figure", list[list["Axes"]]]:
     """A figure with a title, a caption line and a grid of axes, laid out in inches.
 
@@ -112,6 +130,7 @@ def page(
         right: room for labels on the right of each column.
         gap: further room between columns.
         headings: how many lines there are above each of the axes.
+        left: room for the scale, or for names, on the left of the first column.
 
     Returns:
         The figure, and its axes by row and column.
@@ -123,21 +142,38 @@ def page(
     row_gap = 0.22 + headings * HEADING
     total = TOP + headings * HEADING + rows * height + (rows - 1) * row_gap + foot
     figure = Figure(figsize=(WIDTH, total))
-    free = WIDTH - LEFT - (len(widths) - 1) * gap - len(widths) * right
+    free = WIDTH - left - (len(widths) - 1) * gap - len(widths) * right
     axes = []
     for row in range(rows):
         bottom = foot + (rows - 1 - row) * (height + row_gap)
-        left, line = LEFT, []
+        edge_of, line = left, []
         for share in widths:
             width = free * share / sum(widths)
-            line.append(figure.add_axes((left / WIDTH, bottom / total, width / WIDTH, height / total)))
-            left += width + right + gap
+            line.append(figure.add_axes((edge_of / WIDTH, bottom / total, width / WIDTH, height / total)))
+            _whole_numbers(line[-1], width, height)
+            edge_of += width + right + gap
         axes.append(line)
     edge = 0.14 / WIDTH
     figure.text(edge, 1 - 0.16 / total, title, size=11.5, weight="bold", va="top")
     figure.text(edge, 1 - 0.41 / total, subtitle, size=9, color=QUIET, va="top")
     figure.text(edge, 0.12 / total, caption, size=7.5, color=QUIET, va="bottom")
     return figure, axes
+
+
+def _whole_numbers(axes: "Axes", width: float, height: float) -> None:
+    """Ticks with their numbers in full, "10,000", none of them with an exponent or an offset; few enough to fit."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    for axis, most in ((axes.xaxis, width / 0.6), (axes.yaxis, height / 0.3)):
+        axis.set_major_locator(MaxNLocator(nbins=max(2, min(9, int(most))), steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+
+
+def number(value: float) -> str:
+    """A number as axes show it: "10,000", "0.00002", "−0.5"; ten digits at the most."""
+    text = np.format_float_positional(abs(value), precision=10, unique=True, fractional=False, trim="-")
+    whole, point, rest = text.partition(".")
+    return f"{'−' if value < 0 and float(text) else ''}{int(whole):,}{point}{rest}"
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -165,9 +201,9 @@ def heading(axes: "Axes", lines: Sequence[str], ink: str = INK, room: float = 1.
 
 
 def short(name: str) -> str:
-    """A name as it stands beside a line: a long one without its middle, as its end is what a sweep's differ in."""
+    """A name as it stands beside a line: a long one without its middle."""
     return "\n".join(
-        line if len(line) <= MAX_NAME else f"{line[: MAX_NAME // 2]}…{line[1 - MAX_NAME // 2 :]}"
+        line if len(line) <= MAX_LABEL else f"{line[: MAX_LABEL // 2]}…{line[1 - MAX_LABEL // 2 :]}"
         for line in name.split("\n")
     )
 
@@ -205,16 +241,29 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], size
     axes.set_ylim(low, high)
 
 
-def label_points(axes: "Axes", points: Sequence[tuple[float, float, str, str]], size: float = 8.5) -> None:
-    """Write names to the right of points, (x, y, name, colour), moved up or down where they would overlap."""
+def label_points(axes: "Axes", points: Sequence[tuple[float, float, float, str, str]], size: float = 8.5) -> None:
+    """Write names to the right of points and of their error bars, moved up or down where they would overlap.
+
+    Args:
+        axes: where the points are; its limits must be final.
+        points: of each its x and y, the right end of its bar, its name and its colour.
+        size: of the letters, in points.
+    """
     figure = axes.get_figure()
     assert figure is not None
     inches = axes.get_position().height * figure.get_size_inches()[1]  # type: ignore[union-attr]
     low, high = axes.get_ylim()
     left, right = axes.get_xlim()
     gap = (high - low) * size * 1.25 / 72 / inches
-    for (x, y, text, ink), place in zip(points, spread([point[1] for point in points], gap, low, high)):
-        axes.annotate(short(text), (x, y), (x + 0.015 * (right - left), place), color=ink, size=size, va="bottom")
+    beside = 0.012 * (right - left)  # of a point without a bar to speak of
+    places = spread([point[1] for point in points], gap, low, high)
+    for (x, y, end, text, ink), place in zip(points, places):
+        start = max(end, x + beside) + beside / 2
+        axes.annotate(short(text), (x, y), (start, place), color=ink, size=size, va="center")
+        if abs(place - y) > gap / 3:
+            axes.plot([max(end, x), start], [y, place], color=ink, lw=0.6, ls=(0, (1, 2)), clip_on=False)
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
 
 
 def grid(axes: "Axes", axis: Any = "y") -> None:

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from bandit_env.experiment.estimates.methods import LOG_ODDS, QUANTITIES, RATE, column
 from bandit_env.experiment.results import Cell, Run
-from bandit_env.views import canvas
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from rich.table import Table
 
 FILE = "estimates.csv"
@@ -121,37 +119,6 @@ def table(cells: Sequence[Cell]) -> "Table | None":
                 shown.add_row(Text(name), row["method"], words(row), *numbers)
                 name = ""
     return shown
-
-
-def draw(axes: "Axes", cells: Sequence[Cell], quantity: str, lines: int) -> None:
-    """Each method's mean estimate less the truth, with the mean ends of its interval, and how often that covers.
-
-    `lines` is how many there are in the highest of the axes beside these.
-    """
-    rows = [_of(cell, quantity) for cell in cells]
-    names = [f"{row['method']}, arm {row['arm']}" for row in rows[0]]
-    height = len(cells) + 1.6  # of a method, in lines: its name, and one for each agent
-    for index, table in enumerate(rows):
-        for place, row in enumerate(table):
-            y, ink = -place * height - 1 - index, canvas.colour(index)
-            axes.plot([row["low"] - row["true"], row["high"] - row["true"]], [y, y], color=ink, lw=1.6, alpha=0.6)
-            axes.plot(row["bias"], y, "o", color=ink, ms=4.5, mec="white", mew=0.8, zorder=4)
-            share, beside = f"{100 * row['coverage']:.1f} %", ("axes fraction", "data")
-            axes.annotate(share, (1.02, y), xycoords=beside, size=7.5, color=ink, va="center")
-    for place, name in enumerate(names):
-        axes.annotate(name, (0.02, -place * height), xycoords=("axes fraction", "data"), size=7.5, va="center")
-    axes.axvline(0, color=canvas.QUIET, lw=0.8, ls=(0, (4, 3)), zorder=1)
-    axes.set(ylim=(-lines * height + 0.3, 0.8), yticks=[], xlabel=f"{WORDS.get(quantity, quantity)}, less the truth")
-    reach = max(abs(limit) for limit in axes.get_xlim())
-    axes.set_xlim(-reach, reach)
-    axes.locator_params(axis="x", nbins=5)
-    canvas.grid(axes, "x")
-
-
-def _of(cell: Cell, quantity: str) -> list[dict[Any, Any]]:
-    """The rows of one quantity that are drawn."""
-    table = summarise_cell(cell)
-    return table[(table["quantity"] == quantity) & (table["arm"] < MAX_ARMS)].to_dict("records")
 
 
 def _number(value: float, sign: str = "") -> str:

@@ -1,13 +1,14 @@
 """The report of a run: its table, its figures, and what TensorBoard shows of it."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bandit_env.errors import StorageError
 from bandit_env.experiment.files import as_json, within, write_atomically
 from bandit_env.experiment.results import WRITTEN, Run
-from bandit_env.views import estimates, summary, tables
+from bandit_env.views import compare, estimates, series, summary, tables
 from bandit_env.views.attempt import attempt
 
 if TYPE_CHECKING:
@@ -50,6 +51,39 @@ def write(run: Run, console: "Console", max_scenarios: int | None = MAX_SCENARIO
     if run.directory is not None:
         _where(run, console, drawn, max_scenarios)
     return failures
+
+
+def compare_runs(runs: Sequence[Run], console: "Console", *, by: str | None = None, out: Path | None = None) -> None:
+    """Print runs beside each other, and leave the comparison in a folder: comparison.csv, and a figure a scenario.
+
+    Args:
+        runs: those that are compared; one, where a parameter of it was swept.
+        console: where to print.
+        by: the parameter to compare by; None chooses the numeric one with the most values, if there is one.
+        out: the folder; None leaves nothing.
+
+    Raises:
+        ExperimentError: the runs do not differ in the parameter.
+        OSError: the folder cannot be written.
+    """
+    found = compare.entries(runs)
+    parameter = compare.swept(found, by)
+    for table in compare.rich_tables(found, console.width, parameter):
+        console.print(table)
+    if out is None:
+        return
+    from bandit_env.views import figures
+    from bandit_env.views.figures import comparison
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / compare.FILE, compare.frame(found).to_csv(index=False).encode())
+    names = list(dict.fromkeys(entry.cell.scenario for entry in found))
+    for stem, scenario in zip(figures.stems(names), names):
+        mine = [entry for entry in found if entry.cell.scenario == scenario]
+        if (drawing := comparison.draw(mine, parameter)) is not None:
+            figures.save([drawing._replace(name=f"{stem}-comparison")], out)
+    told = f"The table and {series.count(len(names), 'figure')} are in {out}."
+    console.print(told, soft_wrap=True, markup=False, emoji=False)
 
 
 def _where(run: Run, console: "Console", drawn: int, max_scenarios: int | None) -> None:

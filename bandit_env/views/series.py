@@ -40,6 +40,23 @@ def units_per_day(cell: Cell) -> int:
     return cell.task.visits_per_day if time_unit(cell) == "visit" else 1
 
 
+def in_units(cell: Cell, days: float) -> float:
+    """Days as the cell's unit of time counts them."""
+    return days * units_per_day(cell)
+
+
+def count(value: float, unit: str, digits: int = 0) -> str:
+    """So many of a unit: "3,443 days", "1 day", "46.4 days"."""
+    number = f"{value:,.{digits}f}"
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
+def column_band(curves: pd.DataFrame, name: str, count: str) -> Band:
+    """Mean and interval by update of what curves have sums of, such as "regret", over the experiments in `count`."""
+    total, squares, number = (curves[column].to_numpy(np.float64) for column in (f"{name}_sum", f"{name}_sumsq", count))
+    return band(total, squares, number)
+
+
 def by_step(cell: Cell) -> pd.DataFrame:
     """The curves summed up to whole days (or visits), with a column `step` that counts them from 1.
 

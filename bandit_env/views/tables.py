@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bandit_env.experiment.results import Cell, Run
-from bandit_env.views import estimates, judged, summary
+from bandit_env.views import estimates, judged, series, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +22,28 @@ GLOSSARY = "docs/glossary.md"
 Row = Mapping[Any, Any]
 
 
-def tables(run: Run, width: int = 80, lines: "pd.DataFrame | None" = None) -> list["Table"]:
+def tables(run: Run, width: int = 80, lines: "pd.DataFrame | None" = None, *, brief: bool = False) -> list["Table"]:
     """The tables of each scenario: of agents, with published figures below ours, of lifts, and of arms if that tells.
 
     Args:
         run: its cells, and the published figures in its configuration.
         width: letters in a line; columns that do not fit go into further tables, one below the other.
         lines: the run's summary, where it has been worked out already.
+        brief: the table of agents alone.
     """
     rows = (summary.summarise(run) if lines is None else lines).to_dict("records")
     published = {label: row for label, row in (run.config.get("published") or {}).items() if isinstance(row, Mapping)}
     result = []
     for scenario in dict.fromkeys(cell.scenario for cell in run.cells):
-        chosen = [(cell, line) for cell, line in zip(run.cells, rows) if cell.scenario == scenario]
+        chosen = [(cell, in_units(cell, line)) for cell, line in zip(run.cells, rows) if cell.scenario == scenario]
         groups = [[name for name in group if _is_shown(name, chosen, published)] for group in GROUPS]
-        parts = _split(groups, width, partial(_agents_table, chosen=chosen, published=published))
+        parts = split(groups, width, partial(_agents_table, chosen=chosen, published=published))
         parts[0].title, parts[-1].caption = _title(run, *chosen[0]), _caption(chosen, {*chain(*groups)})
         result += parts
+        if brief:
+            continue
         if any(not math.isnan(line["lift_median"]) for _, line in chosen):
-            parts = _split(LIFT_GROUPS, width, partial(_lifts_table, chosen=chosen))
+            parts = split(LIFT_GROUPS, width, partial(_lifts_table, chosen=chosen))
             parts[-1].caption = LIFT_CAPTION
             result += parts
         asked = estimates.table([cell for cell, _ in chosen])
@@ -48,13 +51,22 @@ def tables(run: Run, width: int = 80, lines: "pd.DataFrame | None" = None) -> li
         if _arms_tell(chosen, published):
             cells = [cell for cell, _ in chosen]
             arms = [[arm] for arm in range(cells[0].task.num_arms)]
-            parts = _split(arms, width, partial(_arms_table, cells=cells, published=published))
+            parts = split(arms, width, partial(_arms_table, cells=cells, published=published))
             parts[-1].caption = ARMS_CAPTION
             result += parts
     return result
 
 
-def _split(groups: "list[list[Any]]", width: int, make: "Callable[[list[Any], bool], Table]") -> "list[Table]":
+def in_units(cell: Cell, line: Row) -> Row:
+    """A line of the summary with its times in the cell's unit: visits, where a step of the world is one."""
+    times = ("mean_day", "median_day", "q95_day", "max_day", "days_saved")
+    return {
+        name: series.in_units(cell, value) if name.removesuffix("_low").removesuffix("_high") in times else value
+        for name, value in line.items()
+    }
+
+
+def split(groups: "list[list[Any]]", width: int, make: "Callable[[list[Any], bool], Table]") -> "list[Table]":
     """One wide table where that fits into `width`; else the groups of columns in as few narrow ones as do."""
     from rich.console import Console
 
@@ -183,11 +195,13 @@ def _agents_table(
     """A row per agent, and below it, where there are any, the published figures."""
     from rich.text import Text
 
-    table = _table(narrow)
+    table = plain_table(narrow)
     table.add_column("\nagent", overflow="fold", no_wrap=narrow, min_width=8)
-    known = EQUAL_ARMS if chosen[0][0].equal_arms else COLUMNS
+    cell = chosen[0][0]
+    known = EQUAL_ARMS if cell.equal_arms else COLUMNS
     for name in columns:
-        table.add_column(known[name][0], justify="right", no_wrap=True)
+        heading = known[name][0].replace("days", f"{series.time_unit(cell)}s")
+        table.add_column(heading, justify="right", no_wrap=True)
     for cell, line in chosen:
         table.add_row(_agent(cell, narrow), *(known[name][1](line) for name in columns))
         source = published.get(cell.agent, {})
@@ -197,7 +211,8 @@ def _agents_table(
     return table
 
 
-def _table(narrow: bool) -> "Table":
+def plain_table(narrow: bool) -> "Table":
+    """A table as all of ours look."""
     from rich import box
     from rich.table import Table
 
@@ -212,10 +227,14 @@ def _table(narrow: bool) -> "Table":
 
 
 def _agent(cell: Cell, narrow: bool) -> "Text":
-    """An agent's name; in a narrow table on several lines, broken at spaces and hyphens."""
     from rich.text import Text
 
-    return Text("\n".join(textwrap.wrap(cell.agent, NARROW_NAME)) if narrow else cell.agent)
+    return Text(folded(cell.agent, narrow))
+
+
+def folded(name: str, narrow: bool) -> str:
+    """A name; in a narrow table on several lines, broken at spaces and hyphens."""
+    return "\n".join(textwrap.wrap(name, NARROW_NAME)) if narrow else name
 
 
 def _title(run: Run, cell: Cell, line: Row) -> "Text":
@@ -227,7 +246,8 @@ def _title(run: Run, cell: Cell, line: Row) -> "Text":
         rates = f"equal base rates {_rates(cell.rates)} under effects"
     else:
         rates = f"{'' if cell.steady else 'base '}rates {_rates(cell.rates)}"
-    visits = f"{cell.task.visits_per_day:,} visit{'s' * (cell.task.visits_per_day != 1)} a day"
+    by_visit = series.time_unit(cell) == "visit"
+    visits = "one visit at a time" if by_visit else f"{series.count(cell.task.visits_per_day, 'visit')} a day"
     counts = f"{line['replications']:,} replications, seed {run.config.get('seed')}"
     return Text(f"{cell.scenario}: {rates}, {visits}; {counts}", style="bold")  # text: a name may hold rich's [markup]
 
@@ -241,12 +261,15 @@ def _caption(chosen: Sequence[tuple[Cell, Row]], columns: Collection[str]) -> st
     less = "; less first's: the same less the first agent's, replication by replication"
     notes.append(f"Regret: conversions lost until the stop{less if 'difference' in columns else ''}.")
     leader = "; the undecided ship the one with the largest observed rate" if "undecided" in columns else ""
-    notes.append(f"Loss: to day {cell.loss_days:,}, with the arm shipped from the stop on{leader}.")
+    unit = series.time_unit(cell)
+    until, horizon = (f"{unit} {series.in_units(cell, d):,.10g}" for d in (cell.loss_days, cell.task.max_days))
+    notes.append(f"Loss: to {until}, with the arm shipped from the stop on{leader}.")
     if any(line["undecided"] for _, line in chosen):
-        notes.append(f"At least, at most: the undecided were cut by the horizon, day {cell.task.max_days:,g}.")
+        notes.append(f"At least, at most: the undecided were cut by the horizon, {horizon}.")
     if "days_saved" in columns and cell.classical is not None:
-        days, visits = f"{cell.classical.days:,.10g}", f"{cell.classical.visits:,.10g}"
-        notes.append(f"Saved, longer: against the classical test's {days} days ({visits} visits).")
+        visits = f"{cell.classical.visits:,.10g} visits"
+        taken = visits if unit == "visit" else f"{cell.classical.days:,.10g} days ({visits})"
+        notes.append(f"Saved, longer: against the classical test's {taken}.")
     return " ".join(notes)
 
 
@@ -273,7 +296,7 @@ LIFT_CAPTION = (
 
 def _lifts_table(columns: Sequence[str], narrow: bool, chosen: Sequence[tuple[Cell, Row]]) -> "Table":
     """A line per agent: the lift that is estimated where a variation is shipped, and the true one."""
-    table = _table(narrow)
+    table = plain_table(narrow)
     table.add_column("\nagent", overflow="fold", no_wrap=narrow, min_width=8)
     for name in columns:
         table.add_column(LIFT_COLUMNS[name][0], justify="right", no_wrap=True)
@@ -322,7 +345,7 @@ def _arms_table(arms: Sequence[int], narrow: bool, cells: Sequence[Cell], publis
     """Each arm's share of the traffic, what is estimated of its rate, and the share of experiments that declare it."""
     from rich.text import Text
 
-    table = _table(narrow)
+    table = plain_table(narrow)
     rates = cells[0].rates
     table.add_column("agent", overflow="fold", no_wrap=narrow)
     table.add_column("of each\narm" if narrow else "of each arm", no_wrap=narrow)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bandit_env.experiment.cell import CellPlan
 from bandit_env.experiment.chunk import CHUNK_SIZE, Chunk
@@ -14,22 +14,37 @@ from bandit_env.experiment.sweep import Watcher
 from bandit_env.views import tensorboard
 from bandit_env.world.scenario import Scenario
 
+STEP = 0.025  # share of the bar that it moves by from one picture to the next
+WORDS = 72  # letters beside the bar
+
 
 class ProgressBar:
-    """One bar over all experiments of all cells, with the time left, on standard error."""
+    """One bar over all experiments of all cells, with the time that it took and that is left, on standard error.
 
-    def __init__(self) -> None:
+    It moves with what has been played, so also where experiments all end together, and in steps of 2.5 %: where many
+    have ended at once, it catches up in a few pictures.
+
+    Args:
+        compiling: whether the first thing to be done is to compile, which is said until something moves.
+    """
+
+    def __init__(self, compiling: bool = False) -> None:
+        console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("experiments"),
+            BarColumn(bar_width=max(5, min(30, console.width - WORDS))),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[ended]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("elapsed"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            TextColumn("remaining"),
+            console=console,
         )
-        self._task = self._progress.add_task("starting", total=None)
+        self._compiling = compiling
+        self._task = self._progress.add_task("starting", total=None, ended="")
+        self._wanted = self._ended = 0
+        self._moved = self._shown = 0.0
 
     def __enter__(self) -> "ProgressBar":
         self._progress.start()
@@ -44,12 +59,17 @@ class ProgressBar:
 
     def start(self, cells: int, replications: int, finished: int) -> None:
         """See `Watcher`."""
-        self._progress.update(self._task, description="playing", total=cells * replications, completed=finished)
+        self._wanted, self._ended, self._moved = cells * replications, finished, float(finished)
+        self._shown = self._moved
+        words = "compiling" if self._compiling else "playing"
+        self._progress.update(self._task, description=words, total=max(self._wanted, 1), completed=self._moved)
+        self._say_ended()
 
     def surplus(self, experiments: int) -> None:
         """See `Watcher`. Counts them in, and says why."""
-        bar = self._progress.tasks[0]
-        self._progress.update(self._task, total=(bar.total or 0) + experiments)
+        self._wanted += experiments
+        self._progress.update(self._task, total=self._wanted)
+        self._say_ended()
         self._progress.console.print(
             f"{experiments:,} experiments more than asked for: agents that draw play whole batches of {CHUNK_SIZE:,}, "
             "so that a longer run begins with the same rows",
@@ -59,7 +79,22 @@ class ProgressBar:
 
     def advance(self, experiments: int) -> None:
         """See `Watcher`."""
-        self._progress.advance(self._task, experiments)
+        self._ended += experiments
+        self._say_ended()
+
+    def moved(self, experiments: float) -> None:
+        """See `Watcher`."""
+        self._moved += experiments
+        self._progress.update(self._task, description="playing")
+        step = STEP * max(self._wanted, 1)
+        while self._moved - self._shown >= step:
+            self._shown += step
+            self._progress.update(self._task, completed=min(self._shown, self._wanted), refresh=True)
+        if self._wanted - self._moved < 1e-6:  # a sum of fractions
+            self._progress.update(self._task, completed=self._wanted)
+
+    def _say_ended(self) -> None:
+        self._progress.update(self._task, ended=f"{self._ended:,} of {self._wanted:,} experiments")
 
     def chunks(self, plan: CellPlan, folder: str, chunks: Sequence[Chunk]) -> None:
         """See `Watcher`."""
@@ -129,6 +164,12 @@ class Together:
         """See `Watcher`."""
         for watcher in self._watchers:
             watcher.advance(experiments)
+
+    def moved(self, experiments: float) -> None:
+        """See `Watcher`."""
+        for watcher in self._watchers:
+            if hasattr(watcher, "moved"):
+                watcher.moved(experiments)
 
     def chunks(self, plan: CellPlan, folder: str, chunks: Sequence[Chunk]) -> None:
         """See `Watcher`."""

@@ -126,7 +126,7 @@ def test_the_bar_says_why(tmp_path, capsys):
     assert cli.main(["run", str(tmp_path / "e.toml"), "--out", str(tmp_path / "out"), "--no-figures"]) == 0
     told = " ".join(capsys.readouterr().err.split())
     assert "980 experiments more than asked for: agents that draw play whole batches of 1,000, so that a longer" in told
-    assert "1000/1000" in told
+    assert "1,000 of 1,000 experiments" in told
 
 
 def test_the_first_chunk_s_traces_are_those_of_the_run(tmp_path, monkeypatch):

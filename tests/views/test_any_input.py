@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from bandit_env import cli
 from bandit_env.experiment import results, run
 from bandit_env.views import canvas, figures, report, series, tables, tensorboard
+from bandit_env.views.figures import drawing as drawing_file
+from bandit_env.views.figures import savings
+from bandit_env.views.figures import weights as weights_figure
 from bandit_env.views.tensorboard import encoding, events
 
 NEARLY = [1.5, np.nextafter(1.5, 2), 1.5 + 3e-16, 1.5]
@@ -55,7 +58,7 @@ def test_ordinary_histograms_are_numpy_s_own():
 @pytest.mark.parametrize("values", [NEARLY, [0.1, 1e16], [1e16, 1e16 + 2], [-1e200, 1e200], [1e200] * 4])
 def test_a_figure_s_bins_hold_everything(values):
     values = np.array(values)
-    edges = figures._edges([values])
+    edges = savings.bins([values])
     assert (np.diff(edges) > 0).all()
     assert series.histogram(values, edges).sum() == values.size
 
@@ -143,13 +146,13 @@ def test_folders_of_odd_names_are_told_apart(odd_names):
     assert all((odd_names / folder / "episodes.parquet").is_file() for folder in folders)
 
 
-@pytest.mark.parametrize("letters", [1, 30, 31, 300])
+@pytest.mark.parametrize("letters", [1, 40, 41, 300])
 def test_names_beside_lines_keep_both_ends(letters):
     name = "".join(chr(ord("a") + i % 26) for i in range(letters))
     shown = canvas.short(name)
-    assert len(shown) == min(letters, 30)
+    assert len(shown) == min(letters, 40)
     assert (shown[0], shown[-1]) == (name[0], name[-1])
-    assert canvas.room_for([name]) < 2.5
+    assert canvas.room_for([name]) < 3
 
 
 def test_one_cell_s_failing_view_does_not_cost_the_others_theirs(odd_names, tmp_path, monkeypatch, capsys):
@@ -162,17 +165,17 @@ def test_one_cell_s_failing_view_does_not_cost_the_others_theirs(odd_names, tmp_
             raise ValueError("no\nidea")
         return made(cell, row)
 
-    def no_savings(cells, seed=None):
+    def no_savings(scene):
         raise ZeroDivisionError("nothing to share")
 
     monkeypatch.setattr(tensorboard.events, "cell_events", failing)
-    monkeypatch.setattr(figures, "savings", no_savings)
+    monkeypatch.setattr(savings, "draw", no_savings)
     monkeypatch.setattr(report, "MAX_SCENARIOS", 1)
     write = report.write
     monkeypatch.setattr(report, "write", lambda run, console, max_scenarios: write(run, console, 1))
     assert cli.main(["report", str(home)]) == 1
     told = capsys.readouterr().err.splitlines()
-    assert told[0].startswith("bandit-env: figure no_savings of scenario")
+    assert told[0].startswith("bandit-env: figure savings of scenario")
     assert told[0].endswith("cannot be shown (ZeroDivisionError: nothing to share)")
     assert len(told) == 4  # and one for each scenario's cell
     assert told[1].startswith("bandit-env: TensorBoard of agent 'thompson' in scenario")
@@ -207,10 +210,11 @@ def test_of_many_arms_those_with_the_most_traffic_are_shown():
 
 def test_serving_weights_of_many_arms():
     cell = samples.cell(rates=np.linspace(0.1, 0.2, 30).tolist())
-    drawing = figures.serving_weights([cell])
+    [scene] = figures.scenes(samples.run(cell)).values()
+    drawing = weights_figure.draw(scene)
     shown = [text.get_text() for text in drawing.figure.axes[0].texts]
-    assert len(shown) == figures.MAX_LINES
-    wanted = series.busiest(cell.traces[0].weights, figures.MAX_LINES)
+    assert len(shown) == drawing_file.MAX_LINES
+    wanted = series.busiest(cell.traces[0].weights, drawing_file.MAX_LINES)
     assert shown == [f"arm {arm} · {100 * cell.rates[arm]:.3g} %" for arm in wanted]
     assert "of 30 arms the 10 with the most traffic" in drawing.caption
     assert "... (30 arms)" in drawing.caption

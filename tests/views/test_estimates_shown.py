@@ -11,11 +11,17 @@ from scipy import stats
 
 from bandit_env.cli import main
 from bandit_env.views import estimates, figures, tables
+from bandit_env.views.figures import estimated
 
 
 @pytest.fixture
 def cell():
     return samples.with_estimates(samples.cell())
+
+
+def scene_of(cell):
+    [scene] = figures.scenes(samples.run(cell)).values()
+    return scene
 
 
 def test_bias_error_and_coverage_by_hand(cell):
@@ -75,13 +81,13 @@ def test_the_table_has_a_line_for_each(cell):
 
 
 def test_the_figure_shows_bias_and_interval(cell):
-    drawing = figures.estimated([cell], 2013)
+    drawing = estimated.draw(scene_of(cell))
     panels = drawing.figure.axes
     assert len(panels) == 3
     points = [line.get_xdata()[0] for line in panels[0].lines if len(line.get_xdata()) == 1]
     expected = estimates.summarise_cell(cell)["bias"][:2]
     assert points == pytest.approx(expected.tolist())
-    assert figures.estimated([samples.cell()], 1) is None
+    assert estimated.draw(scene_of(samples.cell())) is None
 
 
 def test_a_run_leaves_a_table_and_a_figure(tmp_path, capsys):

@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bandit_env.experiment.results import Classical
 from bandit_env.views import canvas, figures
+from bandit_env.views.figures import names as names_of
+from bandit_env.views.figures import weights as weights_file
 
 HERE = str(Path(__file__).parents[1] / "helpers")
 SIX = (0.04, 0.05, 0.045, 0.03, 0.02, 0.035)
@@ -55,7 +57,7 @@ def test_everything_written_can_be_read(case):
     drawings = draw(*cells)
     assert list(drawings) == [f"ab_test-{kind}" for kind in KINDS]
     for name, (_, figure, caption) in drawings.items():
-        assert f"R = {len(cells[0].rows)}, seed 2013" in caption
+        assert f"Experiments: R = {len(cells[0].rows)}, seed 2013" in caption
         for axes in figure.axes:
             assert axes.get_xlabel() or not any(label.get_text() for label in axes.get_xticklabels())
             assert axes.get_ylabel() or axes is not figure.axes[0]
@@ -99,14 +101,15 @@ def test_the_story_of_one_experiment_is_its_row():
     cell = samples.cell(stops=[66, 20, 31], replications=3)
     _, figure, caption = draw(cell)["ab_test-weights"]
     arm = int(cell.rows["declared_arm"][0])
-    assert figure.axes[0].get_title(loc="left") == f"thompson\n66 days, 157 saved, ships arm {arm}"
+    title = f"thompson\nexperiment 0: ships arm {arm}\n66 days, 157 days saved"
+    assert figure.axes[0].get_title(loc="left") == title
     assert "experiment 0" in caption
 
 
 def test_of_several_traces_the_typical_one_is_shown():
     cell = samples.cell(stops=[3, 38, 21, 18], replications=4, traces=3)
     _, _, caption = draw(cell)["ab_test-weights"]
-    assert "experiment 2, of 3 traced the nearest to the mean length" in caption
+    assert "experiment 2: of 3 recorded the nearest to the median stop" in caption
 
 
 def test_serving_weights_are_those_of_the_trace():
@@ -126,7 +129,7 @@ def test_the_decision_ends_the_line_of_an_agent_that_serves_by_probability():
     cell = samples.cell()
     trace, row = cell.traces[0], cell.rows.iloc[0]
     trace.weights[:] = trace.probability_best
-    _, weights = figures._with_decision(cell, trace)
+    _, weights = weights_file.with_decision(cell, trace)
     final = probability_best([row["conversions_0"], row["conversions_1"]], [row["visits_0"], row["visits_1"]])
     assert weights[-1] == pytest.approx(final)
     assert len(weights) == len(trace.day) + 1
@@ -141,7 +144,7 @@ def test_savings_are_whole_distributions():
         assert sum(bar.height for bar in bars) == pytest.approx(100)
         cell = cells[index // 2]
         saved = 223 - cell.rows["stopping_day"] if index % 2 == 0 else 111.65 - cell.rows["regret"]
-        assert axes.get_title(loc="right") == f"mean {saved.mean():,.1f}"
+        assert axes.get_title(loc="right") == f"mean {saved.mean():,.1f} {('days', 'conversions')[index % 2]}"
         rough = sum((bar.x0 + bar.x1) / 2 * bar.height for bar in bars) / 100
         assert rough == pytest.approx(saved.mean(), abs=2 * bars[0].width)
 
@@ -151,7 +154,7 @@ def test_the_classical_test_costs_four_thirds_of_a_conversion_a_day():
     cell = samples.cell(rates=SIX, classical=Classical(91842, 919))
     axes = draw(cell)["ab_test-daily-cost"].figure.axes[0]
     assert any(line.get_ydata()[0] == pytest.approx(4 / 3) for line in axes.lines if len(line.get_ydata()) == 2)
-    assert "classical test: 1.333 a day" in [text.get_text() for text in axes.texts]
+    assert "classical test: 1.333 conversions a day" in [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("updates", [1, 2])
@@ -313,7 +316,113 @@ def test_the_world_of_an_experiment_is_drawn_where_it_moves():
     drawing = {d.name: d for d in figures.all_figures(samples.run(cell))}["experiment-world"]
     rates, traffic = drawing.figure.axes[:2]
     lines = {tuple(line.get_ydata()[~np.isnan(line.get_ydata())].round(9)) for line in rates.get_lines()}
-    assert lines >= {(0.1,) * 6 + (0.05,) * 3, (0.2,) * 3 + (0.1,) * 6}
+    assert lines >= {(10,) * 6 + (5,) * 3, (20,) * 3 + (10,) * 6}
     assert traffic.get_lines()[0].get_ydata().tolist() == cell.traces[0].served.tolist()
     assert 60 < cell.traces[0].served.mean() < 140
     assert "R = 5" in drawing.caption
+
+
+def test_an_agent_keeps_its_colour_in_every_run():
+    """Whoever plays beside it, and in whichever order; and no arm has an agent's colour."""
+    alone = names_of.colours(["thompson"])["thompson"]
+    for names in (["uniform", "thompson"], ["mine", "thompson", "epsilon-greedy"], ["thompson, tuned", "thompson"]):
+        assert names_of.colours(names)["thompson"] == alone
+        assert len(set(names_of.colours(names).values())) == len(names)
+    assert names_of.colours(["mine", "thompson"])["mine"] == names_of.colours(["uniform", "mine"])["mine"]
+    many = [f"agent {i}" for i in range(12)]
+    assert len(set(names_of.colours(many).values())) == 12
+    assert len(names_of.colours([f"agent {i}" for i in range(40)])) == 40
+    assert not set(canvas.PALETTE) & set(canvas.ARMS)
+
+
+def test_colours_are_the_names_in_all_figures():
+    cells = agents()
+    drawings = draw(*cells)
+    inks = names_of.colours([cell.agent for cell in cells])
+    axes = drawings["ab_test-operating-characteristic"].figure.axes[0]
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [line.get_color() for line in points] == list(inks.values())
+    lines = [line for line in drawings["ab_test-regret"].figure.axes[0].lines if len(line.get_ydata()) > 2]
+    assert [line.get_color() for line in lines] == list(inks.values())
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (
+            [f"thompson with a rather long label, epsilon=0.{i}, floor=0.05 and more" for i in (1, 2)],
+            ["epsilon=0.1", "epsilon=0.2"],
+        ),
+        (
+            ["google-2013, with an early stop of mine", "google-2013, with an early end of mine"],
+            ["stop", "end"],
+        ),
+    ],
+)
+def test_long_names_are_cut_where_they_do_not_differ(names, shown):
+    found = names_of.shorten(names)
+    assert len(set(found.values())) == len(names)
+    assert all(len(text) <= max(len(name) for name in names) for text in found.values())
+    for name, part in zip(names, shown):
+        assert part in found[name]
+        assert len(found[name]) <= canvas.MAX_NAME + 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(10000, "10,000"), (0, "0"), (-0.5, "−0.5"), (2e-5, "0.00002"), (1e7, "10,000,000"), (0.30000000000000004, "0.3")],
+)
+def test_numbers_of_axes_are_written_in_full(value, text):
+    assert canvas.number(value) == text
+
+
+def test_no_axis_has_an_offset_or_an_exponent():
+    """The notebook: all stop at visit 10,000."""
+    cell = samples.cell(stops=[10_000] * 3, replications=3, visits_per_day=1, rates=(0.5, 0.6), classical=None)
+    for drawing in draw(cell).values():
+        for axes in drawing.figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                assert axis.get_offset_text().get_text() == ""
+        assert not [text for text, _ in text_boxes(drawing.figure) if "1e" in text or "e+" in text]
+    assert any(text == "10,000" for text, _ in text_boxes(draw(cell)["ab_test-regret"].figure))
+
+
+def test_labels_stand_off_the_error_bars():
+    for cells in (agents(), agents(stops=[2, 40] * 30)):
+        figure = draw(*cells)["ab_test-operating-characteristic"].figure
+        axes = figure.axes[0]
+        boxes = {text: box for text, box in text_boxes(figure) if text in {cell.agent for cell in cells}}
+        bars = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 1.4]
+        for bar in bars:
+            ends = axes.transData.transform(np.column_stack([bar.get_xdata(), bar.get_ydata()]))
+            for text, box in boxes.items():
+                inside = (ends.max(axis=0) > box.min).all() and (ends.min(axis=0) < box.max).all()
+                own = text == next(c.agent for c, i in zip(cells, range(9)) if bars.index(bar) // 2 == i)
+                assert not (inside and own), text
+
+
+def test_of_many_agents_it_is_said_how_many_are_shown():
+    cells = agents([f"agent {i}" for i in range(15)])
+    drawings = draw(*cells)
+    for kind in ("regret", "daily-cost", "savings", "operating-characteristic"):
+        assert "12 of 15 agents" in drawings[f"ab_test-{kind}"].caption
+    assert "3 of 15 agents" in drawings["ab_test-weights"].caption
+    assert "dashed: 95 %" in drawings["ab_test-weights"].caption
+
+
+def test_a_typical_experiment_is_traced_by_default():
+    """Of the first 16 the one whose stop is the nearest to the median; the caption says which."""
+    from bandit_env.experiment import run
+
+    world = {"rates": [0.1, 0.2], "min_days": 2, "max_days": 60, "visits_per_day": 30}
+    agent = {"name": "thompson", "stopping": "value-remaining"}
+    result = run(world, [agent], 200, seed=3, executor=1)
+    [trace] = result.cells[0].traces
+    rows = result.cells[0].episodes
+    distance = (rows["stopping_day"] - rows["stopping_day"].median()).abs()
+    assert distance[trace.replication] == distance[:16].min()
+    assert len(trace.day) == rows["stopping_day"][trace.replication]
+    assert trace.visits[-1].sum() + trace.served[-1] == rows["visits"][trace.replication]
+    caption = {d.name: d for d in figures.all_figures(result)}["experiment-weights"].caption
+    assert f"experiment {trace.replication}: of the first 16 the nearest to the median stop" in caption

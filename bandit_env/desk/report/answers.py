@@ -93,8 +93,9 @@ def _answer(run: Run, lines: "pd.DataFrame") -> Iterator[str]:
     test, horizon = cell.classical, cell.task.max_days
     assert test is not None
     yield (
-        f"The classical test takes {test.days:g} days ({test.visits:,.0f} visits). {bandit.agent.capitalize()} takes "
-        f"{'at least ' * bool(bandit.undecided)}{bandit.mean_day:.0f} days on average: {_quantiles(bandit)}, "
+        f"The classical test takes {test.days:,.10g} days ({test.visits:,.0f} visits). "
+        f"{bandit.agent.capitalize()} takes "
+        f"{'at least ' * bool(bandit.undecided)}{bandit.mean_day:,.0f} days on average: {_quantiles(bandit)}, "
         f"and {_longer(bandit, test.days, horizon)}. "
         + (_on_equal_arms(bandit, classical) if cell.equal_arms else _right(bandit, classical, horizon < test.days))
     )
@@ -102,7 +103,7 @@ def _answer(run: Run, lines: "pd.DataFrame") -> Iterator[str]:
         literal = lines.iloc[1]
         yield (
             f"Read to the letter, until any variation beats the control, it takes "
-            f"{'at least ' * bool(literal.undecided)}{literal.mean_day:.0f} days on average ({_quantiles(literal)}) "
+            f"{'at least ' * bool(literal.undecided)}{literal.mean_day:,.0f} days on average ({_quantiles(literal)}) "
             + (
                 f"and ships a variation in {percent(literal.ships_variation)} of the tests."
                 if cell.equal_arms
@@ -114,7 +115,7 @@ def _answer(run: Run, lines: "pd.DataFrame") -> Iterator[str]:
     if horizon < test.days:
         yield (
             f"The horizon of {horizon:,g} days is too short for the classical test: {percent(classical.undecided)} of "
-            f"its tests were cut there. Give --max-days at least {math.ceil(test.days)}, or leave it out."
+            f"its tests were cut there. Give --max-days at least {math.ceil(test.days):,}, or leave it out."
         )
     yield from _costs(cell, bandit, classical)
 
@@ -148,7 +149,7 @@ def _costs(cell: Cell, bandit: Any, classical: Any) -> Iterator[str]:
         return
     gap = (max(cell.rates) - min(cell.rates)) * cell.task.visits_per_day
     yield (
-        f"Shipping the worst arm would cost {gap:,.3g} conversions a day, {YEAR * gap:,.0f} a year; a worse arm is "
+        f"Shipping the worst arm would cost {_count(gap)} a day, {YEAR * gap:,.0f} a year; a worse arm is "
         f"shipped in {percent(bandit.ships_worse)} of the tests (classical: {percent(classical.ships_worse)})."
     )
 
@@ -201,10 +202,10 @@ def _small_table(run: Run, lines: "pd.DataFrame", cases: list[str]) -> Table:
         table.add_row(
             case,
             f"{100 * max(cell.rates[1:]):.4g} %",
-            "" if cell.classical is None else f"{cell.classical.days:,g}",
+            "" if cell.classical is None else f"{cell.classical.days:,.10g}",
             f"{cut}{line.mean_day:,.1f}",
-            f"{'≥ ' * summary.is_cut(line, 0.5)}{line.median_day:,g}",
-            f"{'≥ ' * summary.is_cut(line, 0.95)}{line.q95_day:,g}",
+            f"{'≥ ' * summary.is_cut(line, 0.5)}{line.median_day:,.0f}",
+            f"{'≥ ' * summary.is_cut(line, 0.95)}{line.q95_day:,.0f}",
             percent(line.correct),
             percent(line.undecided),
             f"{line.loss:,.1f}",
@@ -212,11 +213,16 @@ def _small_table(run: Run, lines: "pd.DataFrame", cases: list[str]) -> Table:
     return table
 
 
+def _count(conversions: float) -> str:
+    number = f"{conversions:,.3g}"
+    return f"{number} conversion{'' if number == '1' else 's'}"
+
+
 def _quantiles(row: Any) -> str:
     """Within how many days half of the tests, and 95 % of them, end: as far as the horizon lets one see."""
     half = "the median is at least" if summary.is_cut(row, 0.5) else "half of the tests end within"
     most = "the 95 % quantile is at least" if summary.is_cut(row, 0.95) else "95 % within"
-    return f"{half} {row['median_day']:g}, {most} {row['q95_day']:g}"
+    return f"{half} {row['median_day']:,.0f}, {most} {row['q95_day']:,.0f}"
 
 
 def _longer(row: Any, days: float, horizon: float) -> str:

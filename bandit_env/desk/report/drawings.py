@@ -202,7 +202,7 @@ def _whole_days(axes: "Axes") -> None:
 
 
 def _ink(arm: int, place: int) -> str:
-    return colour(arm if arm < len(canvas.PALETTE) else place)
+    return canvas.arm_colour(arm, place)
 
 
 def _day_axis(result: Analysis) -> str:

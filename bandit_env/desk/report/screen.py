@@ -10,7 +10,7 @@ from rich.text import Text
 from bandit_env.desk.report import words
 from bandit_env.desk.result import Analysis
 
-WIDTH = 80
+WIDTH = 80  # letters, at the most
 LARGE = 10**7  # counts from here on are shown with four digits
 
 
@@ -19,21 +19,21 @@ def show(result: Analysis, console: Console) -> None:
     _say(console, words.question(result), words.answer(result), style="bold")
     for check in result.checks:
         _say(console, f"! {check.check}: {check.message}", style="yellow")
-    console.print(_arms(result))
+    console.print(_arms(result, console.width))
     hidden = len(result.arms) - len(words.shown(result))
     if hidden:
         _say(console, f"... and {hidden:,} arms that are less likely to be the best; --json FILE has them all.")
     _say(console, words.remaining(result), words.tomorrow(result), *words.forecasts(result))
-    console.print(_verdicts(result))
+    console.print(_verdicts(result, console.width))
     _say(console, words.assumptions(result), style="dim")
 
 
 def _say(console: Console, *sentences: str, style: str = "") -> None:
     for sentence in sentences:
-        console.print(Text(textwrap.fill(sentence, WIDTH, break_on_hyphens=False), style=style))
+        console.print(Text(textwrap.fill(sentence, min(WIDTH, console.width), break_on_hyphens=False), style=style))
 
 
-def _table(title: str) -> Table:
+def _table(title: str, width: int) -> Table:
     return Table(
         box=box.SIMPLE_HEAD,
         title=title,
@@ -41,12 +41,12 @@ def _table(title: str) -> Table:
         title_style="bold",
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        width=WIDTH,
+        width=min(WIDTH, width),
     )
 
 
-def _arms(result: Analysis) -> Table:
-    table = _table("")
+def _arms(result: Analysis, width: int) -> Table:
+    table = _table("", width)
     table.add_column("\narm", overflow="fold", ratio=1)
     for heading in (
         "\nvisits",
@@ -82,8 +82,8 @@ def _count(number: int) -> str:
     return f"{number:,}" if number < LARGE else f"{number:.4g}"
 
 
-def _verdicts(result: Analysis) -> Table:
-    table = _table("What each rule says (the first is the one asked for)")
+def _verdicts(result: Analysis, width: int) -> Table:
+    table = _table("What each rule says (the first is the one asked for)", width)
     table.add_column("rule", overflow="fold", max_width=22)
     table.add_column("verdict, and why", overflow="fold", ratio=1)
     for verdict in result.verdicts:

@@ -39,7 +39,7 @@ def assumptions(result: Analysis) -> str:
     """What the numbers rest on."""
     a, b = result.prior
     said = f"Prior of every rate: Beta({a:.6g}, {b:.6g}) ({result.prior_from}); intervals hold 95 %."
-    return said + f" Agent {result.agent}, rule {result.rule}; days {result.min_days:g} to {result.max_days}."
+    return said + f" Agent {result.agent}, rule {result.rule}; days {result.min_days:,g} to {result.max_days:,}."
 
 
 def remaining(result: Analysis) -> str:
@@ -79,7 +79,7 @@ def forecasts(result: Analysis) -> Iterator[str]:
     days = ", ".join(f"{100 * q:g} % within {left(ahead, q)}" for q in QUANTILES)
     yield f"Days left under {ahead.rule} with {ahead.agent}, {ahead.visits_per_day:,} visits a day: {days}."
     chances = ", ".join(f"{days} days {percent(ahead.within(days))}" for days in WITHIN)
-    yield f"Chance to be done within {chances}; {percent(ahead.undecided)} never decide before day {ahead.max_days}."
+    yield f"Chance to be done within {chances}; {percent(ahead.undecided)} never decide before day {ahead.max_days:,}."
     if ahead.ships_best is not None:
         yield f"Of those that decide, {percent(ahead.ships_best)} ship the best arm."
     yield f"({len(ahead.days):,} futures with rates drawn from the posterior, seed {ahead.seed}.)"
@@ -96,7 +96,7 @@ def state(verdict: Verdict) -> str:
     """A rule's verdict in a few words."""
     if verdict.stop is None:
         return "not known"
-    since = "" if verdict.first_day is None else f"day {verdict.first_day:g}"
+    since = "" if verdict.first_day is None else f"day {verdict.first_day:,g}"
     if verdict.first_date is not None:
         since += f", {verdict.first_date}"
     ships = f"ships {quote(verdict.ships or '')}, {'claimed' if verdict.claims else 'unclaimed'}"

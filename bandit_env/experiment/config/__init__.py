@@ -3,7 +3,7 @@
 name = "ab_test"                 # default: the file's name
 replications = 500
 seed = 2013
-traces = 1                       # experiments recorded update by update
+traces = 1                       # experiments recorded update by update; 1: a typical one
 estimates = ["credible"]         # default: none; or under a scenario; see bandit_env/experiment/estimates/methods.py
 least_weight = 0.001             # the smallest weight that the method "aipw" may meet; 0: any
 

@@ -59,4 +59,4 @@ def _sentence(path: Path) -> str:
         if not line.startswith("#"):
             break
         comment.append(line.removeprefix("#").strip())
-    return re.split(r"(?<=[.?!])\s", " ".join(comment))[0]
+    return re.split(r"(?<=[.?!])(?<! al\.)\s", " ".join(comment))[0]
