@@ -20,8 +20,7 @@ class LogOddsThompson(Allocation):
     whatever factor the odds of all arms had on the day. Every arm's log odds m begin at N(0, ratio_sd^2 / 2), so that
     every pair's ratio is N(0, ratio_sd^2). An update with 0 < C < N on which at least two arms were served replaces
     N(mu, P^-1) by its mode, c - C q - P (m - mu) = 0 (Newton), and adds the information C (diag q - q q') to P. P(best)
-    of the correlated normal is a quadrature: one dimension up to three arms, a fixed lattice rule above (1e-4). An arm
-    that joins is at the prior until it is served.
+    of the correlated normal is a quadrature (1e-6 up to six arms). An arm that joins is at the prior until it is served.
 
     It reads every update as it came: a memory is seen by its stopping rule alone.
 
@@ -68,9 +67,8 @@ class LogOddsThompson(Allocation):
         from agents import _log_odds
 
         state = evidence.state_of(self)
-        nodes = _log_odds.lattice(max(evidence.task.num_arms - 1, 1)), _log_odds.NODES, _log_odds.WEIGHTS
         rows = evidence.experiments.astype(np.int64)
         best: NDArray[np.float64] = _log_odds.probability_best(
-            state["mean"], state["precision"], rows, evidence.available, *nodes
+            state["mean"], state["precision"], rows, evidence.available, _log_odds.TABLES
         )
         return best
