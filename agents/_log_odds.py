@@ -6,14 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import _normal_best
 from bandit_env.compilation import kept
 
 Floats = NDArray[np.float64]
 
-TABLES = _normal_best.LEGENDRE, _normal_best.HERMITE
-
-compiled = kept([Path(__file__), *_normal_best.SOURCES])
+compiled = kept([Path(__file__)])
 
 
 @compiled
@@ -81,27 +78,3 @@ def _shares(visits: Floats, log_odds: Floats, share: Floats) -> None:
         share[j] = visits[j] * exp(log_odds[j] - highest)
         total += share[j]
     share /= total
-
-
-@compiled
-def probability_best(
-    mean: Floats,
-    precision: Floats,
-    rows: NDArray[np.int64],
-    available: NDArray[np.bool_],
-    tables: tuple[Floats, Floats],
-) -> Floats:
-    """P(log odds are the largest of the arms that are there) of the normal posteriors of `rows`, shape (n, K).
-
-    `tables` are TABLES.
-    """
-    arms = mean.shape[1]
-    out = np.zeros((rows.size, arms))
-    covariance, lower = np.empty((arms, arms)), np.empty((arms, arms))
-    for i in range(rows.size):
-        covariance[:] = 0.0
-        for k in range(arms):
-            covariance[k, k] = 1.0
-            solve(precision[rows[i]], covariance[k], lower)
-        out[i] = _normal_best.probability_best(mean[rows[i]], covariance, available[i], *tables)
-    return out

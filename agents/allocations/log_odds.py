@@ -64,11 +64,8 @@ class LogOddsThompson(Allocation):
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         """P(best), shape (n, K)."""
-        from agents import _log_odds
+        from agents import _normal_best
 
-        state = evidence.state_of(self)
-        rows = evidence.experiments.astype(np.int64)
-        best: NDArray[np.float64] = _log_odds.probability_best(
-            state["mean"], state["precision"], rows, evidence.available, _log_odds.TABLES
-        )
-        return best
+        state, rows = evidence.state_of(self), evidence.experiments
+        covariance = np.linalg.inv(state["precision"][rows])
+        return _normal_best.probability_best(state["mean"][rows], covariance, evidence.available)

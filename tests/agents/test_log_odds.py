@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 import agents
-from agents import _log_odds
+from agents import _normal_best
 from bandit_env.world.task import Task
 
 
@@ -48,8 +48,8 @@ def test_two_arms_are_the_formula_of_its_authors():
 def best(mean, precision, available=None):
     arms = len(mean)
     there = np.ones((1, arms), bool) if available is None else np.array([available])
-    means, precisions, row = np.array([mean]), np.array([precision]), np.zeros(1, np.int64)
-    return _log_odds.probability_best(means, precisions, row, there, _log_odds.TABLES)[0]
+    covariance = np.linalg.inv(np.array([precision]))
+    return _normal_best.probability_best(np.array([mean]), covariance, there)[0]
 
 
 @pytest.mark.parametrize("arms", [2, 3, 4, 6, 9])
