@@ -20,7 +20,8 @@ class LogOddsThompson(Allocation):
     whatever factor the odds of all arms had on the day. Every arm's log odds m begin at N(0, ratio_sd^2 / 2), so that
     every pair's ratio is N(0, ratio_sd^2). An update with 0 < C < N on which at least two arms were served replaces
     N(mu, P^-1) by its mode, c - C q - P (m - mu) = 0 (Newton), and adds the information C (diag q - q q') to P. P(best)
-    of the correlated normal is a quadrature (1e-6 up to six arms). An arm that joins is at the prior until it is served.
+    of the correlated normal is a quadrature, to 1e-6 up to six arms. An arm that joins is at the prior until it is
+    served.
 
     It reads every update as it came: a memory is seen by its stopping rule alone.
 
