@@ -65,8 +65,8 @@ class LogOddsThompson(Allocation):
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
         """P(best), shape (n, K)."""
-        from agents import _normal_best
+        from bandit_env.stats._special import normal_best
 
         state, rows = evidence.state_of(self), evidence.experiments
         covariance = np.linalg.inv(state["precision"][rows])
-        return _normal_best.probability_best(state["mean"][rows], covariance, evidence.available)
+        return normal_best.probability_best(state["mean"][rows], covariance, evidence.available)

@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 import agents
-from agents import _normal_best
+from bandit_env.stats._special import normal_best
 from bandit_env.world.task import Task
 
 
@@ -49,7 +49,7 @@ def best(mean, precision, available=None):
     arms = len(mean)
     there = np.ones((1, arms), bool) if available is None else np.array([available])
     covariance = np.linalg.inv(np.array([precision]))
-    return _normal_best.probability_best(np.array([mean]), covariance, there)[0]
+    return normal_best.probability_best(np.array([mean]), covariance, there)[0]
 
 
 @pytest.mark.parametrize("arms", [2, 3, 4, 6, 9])

@@ -1,1 +1,1 @@
-"""The Beta distribution's functions, compiled: one number at a time, and many side by side."""
+"""Compiled: the Beta distribution's functions, one number at a time and many side by side; the largest of normals."""
