@@ -15,6 +15,7 @@ from bandit_env.experiment.cell import CellPlan
 from bandit_env.experiment.estimates.methods import DIFFERENCE, E_PROCESS, ENDS, LOG_ODDS, QUANTITIES, RATE, column
 from bandit_env.stats import e_process
 from bandit_env.stats.estimates import (
+    AIPW,
     METHODS,
     Difference,
     Estimate,
@@ -24,7 +25,6 @@ from bandit_env.stats.estimates import (
     wald_interval,
     wilson_interval,
 )
-from bandit_env.stats.estimates.adaptive import AIPW
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -5,20 +5,12 @@
 array([0.0296])
 """
 
-from bandit_env.stats.estimates.adaptive import (
-    AIPW,
-    LEAST_WEIGHT,
-    METHODS,
-    BatchedOLS,
-    Estimate,
-    Stratified,
-    Sums,
-    estimate_difference,
-    estimate_rates,
-    streaming,
-)
+from bandit_env.stats.estimates.adaptive import METHODS, estimate_difference, estimate_rates, streaming
+from bandit_env.stats.estimates.aipw import AIPW, LEAST_WEIGHT
 from bandit_env.stats.estimates.contrasts import Difference, Lift, difference_interval, lift_interval
 from bandit_env.stats.estimates.intervals import newcombe_interval, rate_interval, wald_interval, wilson_interval
+from bandit_env.stats.estimates.strata import BatchedOLS, Stratified
+from bandit_env.stats.estimates.sums import Estimate, Sums
 
 __all__ = [
     "AIPW",

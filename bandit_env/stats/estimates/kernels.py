@@ -1,4 +1,4 @@
-"""The sums of `adaptive`, added up in one pass: the formulae stand there, with their sources."""
+"""The sums of `aipw` and `strata`, added up in one pass: the formulae stand there, with their sources."""
 
 from math import sqrt
 from pathlib import Path
