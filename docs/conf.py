@@ -9,11 +9,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from nbclient import NotebookClient
+
 import bandit_env
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])  # notebooks call bandit-env
-os.environ |= {"COLUMNS": "110", "NO_COLOR": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+os.environ |= {"COLUMNS": "110", "TTY_COMPATIBLE": "0"}  # there they print as into a file: no colours, no escapes
 
 project = "bandit_env"
 author = "The bandit_env developers"
@@ -40,23 +42,20 @@ nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
-nb_merge_streams = True
+NotebookClient.coalesce_streams = True  # what a command prints comes in pieces; MyST-NB would end each with a new line
 nb_output_stderr = "remove-warn"  # a cell that may say something there has the tag `remove-stderr`
 
 # Docstrings: Google's sections, and single backticks for code.
 default_role = "code"
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
+autodoc_typehints = "none"  # shapes and units are in the docstrings, and types in the code; as in SciPy's
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-python_use_unqualified_type_names = True
+toc_object_entries = False
 python_maximum_signature_line_length = 88
 nitpicky = True
-nitpick_ignore_regex = [
-    ("py:.*", r"(?!(bandit_env|agents)\.).*"),  # other projects' names: no inventory is fetched
-    ("py:.*", r".*\._.*|bandit_env\.(experiment\.(cell|chunk)|world\.(start|traffic|effects))\..*"),  # internal types
-]
+nitpick_ignore_regex = [("py:.*", r"(?!(bandit_env|agents)\.).*|.*\._.*")]  # others' names: no inventory is fetched
 
 html_theme = "furo"
 html_title = f"bandit_env {release}"

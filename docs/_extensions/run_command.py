@@ -39,7 +39,7 @@ class RunCommand(SphinxDirective):
     }
 
     def run(self) -> list[nodes.Node]:
-        """Run it; what is shown is the command as `shown` writes it, a prompt before it, and its output."""
+        """Run it; what is shown is the command, as `shown` writes it, and its output."""
         command = " ".join(self.arguments[0].split())
         for line in (*self.content, command):
             done = execute(line, self.env.docname, self.options.get("columns", COLUMNS))
@@ -48,8 +48,9 @@ class RunCommand(SphinxDirective):
         output = [line.rstrip() for line in done.stdout.rstrip().splitlines()]
         if (most := self.options.get("lines")) is not None and len(output) > most:
             output = [*output[:most], "..."]
-        text = "\n".join([f"$ {self.options.get('shown', command)}", *output])
-        return [nodes.literal_block(text, text, language="console")]
+        shown, text = self.options.get("shown", command), "\n".join(output)
+        said = nodes.literal_block(text, text, language="text", classes=["output-of-command"])
+        return [nodes.literal_block(shown, shown, language="bash"), said]
 
 
 def execute(command: str, page: str, columns: int) -> subprocess.CompletedProcess[str]:

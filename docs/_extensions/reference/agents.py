@@ -83,4 +83,5 @@ def effects_page() -> str:
     ]
     for name, kind in effects.KINDS.items():
         lines += [f"## {name}", "", autodoc("class", f"{kind.__module__}.{kind.__qualname__}"), ""]
+        lines += [table(["key", "default"], parameters(kind)), ""]
     return "\n".join(lines)
