@@ -18,9 +18,16 @@ NAMES = re.compile(r"^( {4}\w+(?:, \w+)+):(?= )")
 NO_SPACE = ",\u200b"  # may be broken there, and is no space that would make a type of the first name
 
 
-def escape(_app: object, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+def is_part(thing: Any) -> bool:
+    """Whether it is an agent, a part of one or an effect: a dataclass whose fields are its parameters."""
+    return isinstance(thing, type) and issubclass(thing, Part | Effect)
+
+
+def escape(_app: object, _what: str, _name: str, thing: object, _options: object, lines: list[str]) -> None:
     """Escape bars outside of code and examples, and keep names together."""
     example = False
+    if is_part(thing):
+        lines[:] = ["Args:" if line == "Attributes:" else line for line in lines]
     for number, line in enumerate(lines):
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if not example:
@@ -31,7 +38,7 @@ def escape(_app: object, _what: str, _name: str, _object: object, _options: obje
 
 def signature(_app: object, _what: str, _name: str, thing: Any, *_: object) -> tuple[str, None] | None:
     """None at all for what has a table of parameters."""
-    return ("", None) if isinstance(thing, type) and issubclass(thing, Part | Effect) else None
+    return ("", None) if is_part(thing) else None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -23,4 +23,11 @@ def first_sentence(thing: Any) -> str:
 
 def autodoc(kind: str, name: str, *options: str) -> str:
     """A directive of autodoc."""
-    return "\n".join(["```{eval-rst}", f".. auto{kind}:: {name}", *(f"   :{option}:" for option in options), "```"])
+    return "\n".join(
+        [
+            "```{eval-rst}",
+            f".. auto{kind}:: {name}",
+            *(f"   :{name}: {value}".rstrip() for name, _, value in (option.partition(": ") for option in options)),
+            "```",
+        ]
+    )
