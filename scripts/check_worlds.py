@@ -21,6 +21,7 @@ MEANS = [1 / math.expm1(1 / m) for m in (1, 7)]  # mean delay where P(L = j) = g
 WEEK = [1.2] * 5 + [0.5] * 2
 STOPPING = {"name": "thompson", "stopping": "value-remaining"}
 WARM = {"name": "thompson", "warm_up_days": 7}
+LOG_ODDS = {"name": "log-odds-thompson"}
 JOINED = {"name": "thompson", "warm_up_days": 3}
 
 
@@ -94,25 +95,29 @@ def lines() -> Iterator[Line]:
 def common_factors() -> Iterator[Line]:
     """1,000 visits a day for 60 days, the rates of both arms times a factor."""
     world = {"rates": [0.04, 0.05], "visits_per_day": 1000, "max_days": 60}
-    for name, tables, everything, faded in [
-        ("none", [], (43.1, 0.4), (64.8, 0.2)),
-        ("weekend", [{"effect": "weekday", "factors": WEEK}], (43.7, 0.5), (65.5, 0.2)),
-        (".6 from day 20", [step(0.6)], (60.0, 0.5), (67.1, 0.2)),
-        ("1.6 from day 20", [step(1.6)], (40.3, 0.3), (46.4, 0.2)),
+    for name, tables, everything, stratified, faded in [
+        ("none", [], (43.1, 0.4), (46.9, 0.5), (64.8, 0.2)),
+        ("weekend", [{"effect": "weekday", "factors": WEEK}], (43.7, 0.5), (47.2, 0.5), (65.5, 0.2)),
+        (".6 from day 20", [step(0.6)], (60.0, 0.5), (45.2, 0.4), (67.1, 0.2)),
+        ("1.6 from day 20", [step(1.6)], (40.3, 0.3), (49.0, 0.5), (46.4, 0.2)),
     ]:
         yield Line(f"common factor, {name}", world | effects(*tables), WARM, {"regret": everything})
+        yield Line(
+            f"common factor, {name}, log odds", world | effects(*tables), WARM | LOG_ODDS, {"regret": stratified}
+        )
         yield Line(f"common factor, {name}, .95", world | effects(*tables), WARM | discounted(0.95), {"regret": faded})
 
 
 def joining() -> Iterator[Line]:
     """The better arm joins on day 20, from which on all rates are lower."""
-    for visits, everything, floor, faded in [
-        (100, (22.5, 0.1), (21.9, 0.1), (16.7, 0.1)),
-        (1000, (249.8, 0.8), (243.3, 0.7), (135.8, 0.4)),
+    for visits, everything, floor, stratified, faded in [
+        (100, (22.5, 0.1), (21.9, 0.1), (10.4, 0.2), (16.7, 0.1)),
+        (1000, (249.8, 0.8), (243.3, 0.7), (31.1, 0.4), (135.8, 0.4)),
     ]:
         world = {"rates": [0.04, 0.05], "visits_per_day": visits, "max_days": 80, "joins": [0, 20]} | effects(step(0.6))
         yield Line(f"joins, {visits} a day", world, JOINED, {"regret": everything})
         yield Line(f"joins, {visits} a day, floor", world, JOINED | {"floor": 0.05}, {"regret": floor})
+        yield Line(f"joins, {visits} a day, log odds", world, JOINED | LOG_ODDS, {"regret": stratified})
         yield Line(f"joins, {visits} a day, .95", world, JOINED | discounted(0.95), {"regret": faded})
 
 
@@ -140,6 +145,8 @@ def piecewise() -> Iterator[Line]:
         (".99", discounted(0.99), (186.9, 0.3)),
     ]:
         yield Line(f"piecewise, {name}", world, {"name": "thompson"} | memory, {"regret": regret})
+    sliding = {"name": "kl-ucb", "memory": {"memory": "window", "days": 206}}
+    yield Line("piecewise, KL-UCB of 206 visits", world, sliding, {"regret": (178.0, 0.5)})
 
 
 def measure(line: Line, replications: int, seed: int = SEED) -> Iterator[tuple[str, float, float, float]]:
@@ -156,8 +163,10 @@ def main() -> None:
     """Measure, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=3000)
-    replications = parser.parse_args().replications
-    for line in lines():
+    parser.add_argument("--lines", default="", help="only those with this in their name")
+    options = parser.parse_args()
+    replications = options.replications
+    for line in (line for line in lines() if options.lines in line.name):
         for name, mean, error, z in measure(
             line, replications if line.world.get("visits_per_day") != 1 else replications // 10
         ):
