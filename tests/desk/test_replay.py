@@ -10,6 +10,7 @@ from bandit_env import cli
 from bandit_env.desk import replay as replays
 from bandit_env.desk.replay import show
 from bandit_env.desk.replay.entry import AGREES, DISAGREES, KNOWN, Entry, Figure, Outcome, mean
+from bandit_env.desk.replay.published import simulators
 from bandit_env.errors import ExperimentError
 
 EXACT = [
@@ -187,3 +188,18 @@ def test_what_is_exact_agrees(name):
 def test_what_is_simulated_comes_out_as_expected(name, replications, verdict):
     outcome = replays.replay(name, replays.Stage(replications))
     assert outcome.verdict == verdict, (outcome.failure, outcome.figures)
+
+
+def test_with_their_slips_put_in_the_printed_numbers_come_out():
+    """The causes shown in entries that take long: printed 210.65 (40 runs), and 28.93 (all runs share one stream)."""
+    discounted = simulators._discounting_the_served(200, np.random.default_rng(5))
+    assert mean("", 210.65, discounted, runs=40).verdict == AGREES
+    shared = simulators._one_stream_for_all(8, np.random.default_rng(6), runs=100)
+    assert mean("", 28.9339, shared, runs=1).verdict == AGREES
+
+
+@pytest.mark.parametrize("name", ["thompson-notebook", "garivier-kaufmann-mu1", "garivier-kaufmann-mu2"])
+def test_long_ones_can_be_played(name):
+    outcome = replays.replay(name, replays.Stage(3))
+    assert outcome.failure == ""
+    assert all(math.isfinite(figure.ours) and figure.error > 0 for figure in outcome.figures)

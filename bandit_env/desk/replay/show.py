@@ -108,4 +108,10 @@ def _decimals(value: float, digits: int = 1) -> int:
 
 
 def _verdict(figure: Figure) -> str:
-    return figure.verdict if figure.verdict == AGREES or not figure.known else f"{figure.verdict}: {figure.known}"
+    if not figure.known:
+        return figure.verdict
+    return (
+        f"agrees, within the error, though {figure.known}"
+        if figure.verdict == AGREES
+        else f"{figure.verdict}: {figure.known}"
+    )
