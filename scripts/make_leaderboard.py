@@ -1,13 +1,15 @@
 """Plays the leaderboard's suite and writes its rows and its page: `python scripts/make_leaderboard.py [--out DIR]`.
 
-Writes configs/leaderboard.parquet, which ships with the package, and docs/leaderboard.md. Some ten minutes on one core;
-with --out a run that was cut short goes on. With --agents only these are played, as when one is new: seconds.
+Writes configs/leaderboard.parquet, which ships with the package, and docs/leaderboard.md. Some ten minutes on one
+core; with --out a run that was cut short goes on. With --agents only these are played, as when one is new or has
+changed (--check tells which): seconds.
 """
 
 import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bandit_env.desk import leaderboard
@@ -65,6 +67,16 @@ def play(agents: list[str] | None, replications: int | None, workers: int | None
     return joined(leaderboard.stored_rows(), leaderboard.rows_of(run)) if agents else leaderboard.rows_of(run)
 
 
+def changed(workers: int | None) -> list[str]:
+    """The agents whose rows are no longer what is kept, as after a change to them: these are to be played anew."""
+    kept = leaderboard.stored_rows()
+    now = play(None, 10, workers, None)
+    keys = ["scenario", "agent", "replication"]
+    both = now.merge(kept, on=keys, how="left", suffixes=("", "_kept"))
+    same = np.isclose(both["loss"], both["loss_kept"], rtol=1e-5) & (both["claimed"] == both["claimed_kept"])
+    return sorted(set(both["agent"][~same]))
+
+
 def joined(kept: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """What is kept, with new rows of some agents in place of theirs."""
     assert kept.attrs["seed"] == new.attrs["seed"]
@@ -91,7 +103,11 @@ def main() -> None:
     parser.add_argument("--replications", type=int, help="in place of the file's; for a try")
     parser.add_argument("--workers", type=int, help="processes")
     parser.add_argument("--out", type=Path, help="folder for the run, which goes on where it was cut short")
+    parser.add_argument("--check", action="store_true", help="only say whose first 10 replications are not as kept")
     options = parser.parse_args()
+    if options.check:
+        print(*changed(options.workers), sep="\n")
+        return
     kept = play(options.agents, options.replications, options.workers, options.out)
     leaderboard.write_rows(kept, ROOT / "configs" / rows.FILE)
     page = PAGE.format(

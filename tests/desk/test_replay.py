@@ -192,9 +192,9 @@ def test_what_is_simulated_comes_out_as_expected(name, replications, verdict):
 
 def test_with_their_slips_put_in_the_printed_numbers_come_out():
     """The causes shown in entries that take long: printed 210.65 (40 runs), and 28.93 (all runs share one stream)."""
-    discounted = simulators._discounting_the_served(200, np.random.default_rng(5))
+    discounted = simulators._discounting_the_served(80, np.random.default_rng(5))
     assert mean("", 210.65, discounted, runs=40).verdict == AGREES
-    shared = simulators._one_stream_for_all(8, np.random.default_rng(6), runs=100)
+    shared = simulators._one_stream_for_all(4, np.random.default_rng(6), runs=50)
     assert mean("", 28.9339, shared, runs=1).verdict == AGREES
 
 
