@@ -86,12 +86,12 @@ def example(group: str, name: str, thing: Any) -> str:
         key: SAMPLES.get(key, "...") for key, parameter in _parameters(thing).items() if parameter.default is _REQUIRED
     }
     if group == AGENTS:
-        own = "".join(f"\n{key} = {_toml(value)}" for key, value in given.items())
+        own = "".join(f"\n{key} = {as_toml(value)}" for key, value in given.items())
         rule = _parameters(thing).get("stopping")
         stops = '\nstopping = "value-remaining"' if rule is not None and rule.default is None else ""
         return f'[[agents]]\nname = "{name}"{own}{stops}'
     key = "memory" if group == MEMORIES else "rule"
-    table = ", ".join([f'{key} = "{name}"', *(f"{name} = {_toml(value)}" for name, value in given.items())])
+    table = ", ".join([f'{key} = "{name}"', *(f"{name} = {as_toml(value)}" for name, value in given.items())])
     argument = "memory" if group == MEMORIES else "stopping"
     return f'[[agents]]\nname = "thompson"\n{argument} = ' + (f"{{{table}}}" if given else f'"{name}"')
 
@@ -111,10 +111,10 @@ def _one(group: str, name: str, thing: Any, width: int) -> Iterator[str]:
         if words:
             yield from textwrap.wrap(f"{title:10}{words}", width, subsequent_indent=" " * 10, break_on_hyphens=False)
     yield from ["", "parameters, with their defaults"]
-    meanings = _meanings(thing)
+    said = meanings(thing)
     for key, parameter in _parameters(thing).items():
-        default = "to be given" if parameter.default is _REQUIRED else f"= {_toml(parameter.default)}"
-        text = f"  {key} {default}" + (f": {meanings[key]}" if key in meanings else "")
+        default = "to be given" if parameter.default is _REQUIRED else f"= {as_toml(parameter.default)}"
+        text = f"  {key} {default}" + (f": {said[key]}" if key in said else "")
         yield from textwrap.wrap(text, width, subsequent_indent=" " * 6, break_on_hyphens=False)
     yield from ["", "example, in an experiment file"]
     yield from (f"  {line}" for line in example(group, name, thing).splitlines())
@@ -168,7 +168,7 @@ def _without_sections(described: str) -> str:
     return re.split(r"\n(?=\w+:\n)|\n(?=>>> )", described)[0]
 
 
-def _meanings(thing: Any) -> dict[str, str]:
+def meanings(thing: Any) -> dict[str, str]:
     """What the docstrings of a class and of its bases say of each attribute."""
     found: dict[str, str] = {}
     for base in getattr(thing, "__mro__", (thing,)):
@@ -180,12 +180,12 @@ def _meanings(thing: Any) -> dict[str, str]:
     return found
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
     """A value as an experiment file has it."""
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(as_toml, value))}]"
     return "none" if value is None else f"{value}"

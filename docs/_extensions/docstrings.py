@@ -5,6 +5,8 @@ several names before a colon share what is said of them. Agents and their parts 
 signature.
 """
 
+import inspect
+import itertools
 import re
 from typing import Any
 
@@ -26,8 +28,10 @@ def is_part(thing: Any) -> bool:
 def escape(_app: object, _what: str, _name: str, thing: object, _options: object, lines: list[str]) -> None:
     """Escape bars outside of code and examples, and keep names together."""
     example = False
-    if is_part(thing):
-        lines[:] = ["Args:" if line == "Attributes:" else line for line in lines]
+    if is_part(thing) and not inspect.isabstract(thing) and "Attributes:" in lines:
+        start = lines.index("Attributes:")
+        rest = itertools.dropwhile(lambda line: not line or line.startswith(" "), lines[start + 1 :])
+        lines[start:] = rest
     for number, line in enumerate(lines):
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if not example:

@@ -1,4 +1,4 @@
-"""`traces.npz`: the first few experiments, update by update (`traces` says how many)."""
+"""`traces.npz`: a few experiments, update by update (`traces` says how many: 1 is a typical one, else the first)."""
 
 from bandit_env.experiment.columns.column import Column
 

@@ -41,7 +41,7 @@ class ExperimentFile(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     """The same seed, the same rows, wherever they are played."""
     traces: Annotated[int, Field(ge=0, le=1000)] = 1
-    """How many experiments of each cell are kept update by update."""
+    """How many experiments of each cell are kept update by update: the first so many; 1 is a typical one."""
     scenario: dict[str, Any] | None = None
     """The world; or, for several, `scenarios`."""
     scenarios: list[dict[str, Any]] | None = None

@@ -12,7 +12,7 @@ SHOWN = {
     "plan": ("bandit-env plan --rates 0.04 0.05 --visits-per-day 100 --replications 500", None),
     "analyse": (f"bandit-env analyse {COUNTS}", None),
     "replay": ("bandit-env replay scott-2013-sample-sizes evan-miller-calculator", None),
-    "agents": ("bandit-env agents", 40),
+    "agents": ("bandit-env agents thompson", None),
 }
 """By command: one that is run for the page, and the most lines that are shown."""
 

@@ -15,7 +15,7 @@ FILES = {
     "SCENARIO/AGENT/cell.json": "what the cell is, and the digests of its files",
     "SCENARIO/AGENT/episodes.parquet": "a row per experiment",
     "SCENARIO/AGENT/curves.parquet": "a row per update: sums over the experiments",
-    "SCENARIO/AGENT/traces.npz": "the first few experiments, update by update",
+    "SCENARIO/AGENT/traces.npz": "a typical experiment update by update; with `traces` above 1 the first so many",
     "SCENARIO/AGENT/events.out.tfevents.*": "TensorBoard's event files",
     "SCENARIO/AGENT/chunks/": "the parts as they were played, 1,000 replications each; a resumed run goes on from them",
 }
