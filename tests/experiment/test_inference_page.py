@@ -48,7 +48,7 @@ def test_within_four_standard_errors_of_another_simulation(script, run):
 
 
 def test_the_check_can_fail(script, run, monkeypatch):
-    monkeypatch.setattr(script, "SIMULATED", [("equal arms", "thompson", "pooled z", 5.0, 0.1)])
+    monkeypatch.setattr(script, "SIMULATED", [("equal arms", "thompson", "bias", 10.0, 0.1)])
     table, sound = script.check(run)
     assert not sound
     assert "thompson" in table
