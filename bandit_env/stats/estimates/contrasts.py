@@ -6,8 +6,9 @@
     >>> lift.quantile(0.5).round(6), lift.mean().round(6)
     (array([0.      , 0.245848]), array([0.      , 0.273728]))
 
-Errors are below 1e-8 (of 1 + lift for its quantiles): from no visits to 10^9, with no conversion, or nothing but. The
-method stands in `pairs`.
+Errors are below 1e-8 (of 1 + lift for its quantiles): from no visits to 10^9, with no conversion, or nothing but. Only
+a lift within some 1e-8 of -1 has fewer digits of 1 + lift: doubles there are 1.1e-16 apart. The method stands in
+`pairs` and `quantiles`.
 """
 
 from functools import cache
@@ -35,19 +36,21 @@ class _Contrast:
 
     def pdf(self, x: ArrayLike) -> Floats:
         """The density at x, shape (..., K), which broadcasts; the control's own is infinite at 0 and 0 elsewhere."""
-        from bandit_env.stats.estimates import pairs
+        from bandit_env.stats.estimates import quantiles
 
         x, inside, at = self._at(x)
-        density = np.where(inside, self._rows(pairs.DENSITY, at)[..., 0] * self._stretch(np.where(inside, x, 0.0)), 0.0)
+        density = np.where(
+            inside, self._rows(quantiles.DENSITY, at)[..., 0] * self._stretch(np.where(inside, x, 0.0)), 0.0
+        )
         density[..., self.control] = np.where(x[..., self.control] == 0, np.inf, 0.0)
         return density
 
     def cdf(self, x: ArrayLike) -> Floats:
         """The chance of at most x, shape (..., K), which broadcasts; the control's own steps from 0 to 1 at 0."""
-        from bandit_env.stats.estimates import pairs
+        from bandit_env.stats.estimates import quantiles
 
         x, inside, at = self._at(x)
-        below = np.where(inside, self._rows(pairs.DISTRIBUTION, at)[..., 0], x > 0)
+        below = np.where(inside, self._rows(quantiles.DISTRIBUTION, at)[..., 0], x > 0)
         below[..., self.control] = x[..., self.control] >= 0
         return below
 
@@ -86,14 +89,14 @@ class _Contrast:
 
     def _quantiles(self, targets: Floats) -> Floats:
         """Quantiles at targets (..., K, m), or (m,) for all arms; shape (..., K, m)."""
-        from bandit_env.stats.estimates import pairs
+        from bandit_env.stats.estimates import quantiles
 
-        return self._result(self._rows(pairs.QUANTILE, targets))
+        return self._result(self._rows(quantiles.QUANTILE, targets))
 
     def _rows(self, want: int, targets: Floats) -> Floats:
         from scipy.special import ndtri
 
-        from bandit_env.stats.estimates import pairs
+        from bandit_env.stats.estimates import quantiles
 
         number = targets.shape[-1]
         shape = np.broadcast_shapes((*self.a.shape, number), targets.shape)
@@ -101,9 +104,9 @@ class _Contrast:
         a, b = (np.array(np.broadcast_to(x, shape[:-1]), order="C").reshape(-1, arms) for x in (self.a, self.b))
         same = (1, arms, number) if targets.ndim == 1 else shape  # for all rows and arms
         targets = np.array(np.broadcast_to(targets, same), order="C").reshape(-1, arms, number)
-        normal = np.asarray(ndtri(targets)) if want == pairs.QUANTILE else targets
+        normal = np.asarray(ndtri(targets)) if want == quantiles.QUANTILE else targets
         out = np.zeros((len(a), arms, number))
-        pairs.rows(self._kind, want, a, b, self.control, targets, normal, *_prepared(), out)
+        quantiles.rows(self._kind, want, a, b, self.control, targets, normal, *_prepared(), out)
         return out.reshape(shape)
 
 
@@ -234,5 +237,6 @@ def _prepared() -> tuple[Any, Any]:
         np.empty((2, beta_table.SIZE)),
         np.empty((3, pairs.MOST_NODES)),
         np.empty(2 * beta_table.MOST_PANELS),
+        np.empty(pairs.ROOM),
     )
     return (beta_table.gauss(), legendre.leggauss(pairs.POINTS)), room

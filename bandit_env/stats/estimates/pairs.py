@@ -8,48 +8,51 @@ leaves (0, 1) within the nodes, the other arm's distribution function has a kink
 if that is at least SMOOTH.
 
 *Panels*, for all: with x above the identity (else the arms change places), int f_k (1 - F_c) over v, logit(p_k) for the
-ratio and logit(p_c/(1 - x)) for the difference, in which both densities are analytic; by Gauss-Legendre between all
-ends of both tables' panels, so that neither density is narrower than a piece.
-
-Quantiles are solved by Newton's method on log F or log(1 - F), which is concave where densities are log-concave, from
-Cornish and Fisher's expansion, within a bracket.
+ratio and logit(p_c/(1 - x)) for the difference, in which both densities are analytic; by Gauss-Legendre on
+pieces of PIECE panels of either table, the shorter, so that neither density is narrower than a piece.
 """
 
-from math import exp, expm1, inf, log, nan, sqrt
-from pathlib import Path
+from math import exp, expm1, inf, log, log1p, sqrt
 from typing import Any
 
-from bandit_env.compilation import kept
+from bandit_env.stats._special.lanes import (
+    WIDTH,
+    Lanes,
+    Mask,
+    formula,
+    kernel,
+    load,
+    spread,
+    store,
+    vexp,
+    vexpm1,
+    vlog,
+    where,
+)
 from bandit_env.stats.estimates.beta_table import (
     HIGH,
     LOW,
     MEAN,
+    MIDDLE,
     PANELS,
     REST,
     SCALE,
     A,
     B,
     density,
-    describe,
     distribution,
-    kernel,
-    logs,
-    place,
     shares,
 )
 
 RATIO, DIFFERENCE = 0, 1
-QUANTILE, DISTRIBUTION, DENSITY = 0, 1, 2
 SPACING = 0.7  # of the trapezoidal rule, in standard deviations of the product
 WIDEST = 0.5  # standard deviation in u, at most: what falls doubly exponentially asks for it
 MOST_NODES = 128
-LONGEST = 6.0  # piece of v
-PIECE = 2  # panels of a table between two ends of pieces
-POINTS = 14  # of a piece
+LONGEST = 8.0  # piece of v
+PIECE = 3  # panels of a table between two ends of pieces
+POINTS = 2 * WIDTH  # of a piece
 SMOOTH = 13.0
-WIDE = 1.5  # standard deviation of the log ratio
-ROUNDS = 80
-CLOSE = 3e-5  # relative error of the tail, which one more step squares
+ROOM = 2 * WIDTH
 
 
 @kernel
@@ -59,7 +62,7 @@ def _logit(log_rate: float) -> Any:
 
 
 @kernel
-def _beyond(kind: int, other: Any, low: float, high: float, x: float) -> Any:
+def beyond(kind: int, other: Any, low: float, high: float, x: float) -> Any:
     """Whether the other arm's distribution function has a kink that matters between x o low and x o high.
 
     `low` and `high` are log rates for the ratio, rates for the difference; x is the shift towards the other arm.
@@ -88,85 +91,156 @@ def spacing(kind: int, own: Any, other: Any, x: float) -> Any:
 
 
 @kernel
-def width(w: Any) -> Any:
-    """Of a table's window, in u."""
-    return place(w, w[HIGH])[0] - place(w, w[LOW])[0]
+def _logit_at(w: Any, t: float) -> Any:
+    """The logit at a place of a table."""
+    return w[MIDDLE] + w[SCALE] * 0.5 * (exp(t) - exp(-t))
 
 
 @kernel
-def lay(kind: int, w: Any, step: float, grid: Any) -> Any:
-    """Write an arm's nodes to `grid` (3, MOST_NODES): log rate or rate, complement, weight; return how many, or 0."""
-    low, high = place(w, w[LOW])[0], place(w, w[HIGH])[0]
+def width(w: Any) -> Any:
+    """Of a table's window, in u."""
+    return _logit_at(w, w[HIGH]) - _logit_at(w, w[LOW])
+
+
+@formula
+def _smaller(x: Lanes, y: Lanes) -> Lanes:
+    return where(x < y, x, y)
+
+
+@formula
+def _up_to(x: Lanes, end: Lanes, value: Lanes) -> Lanes:
+    """The value where x is below the end, else 0."""
+    return where(x < end, value, 0.0)
+
+
+@kernel
+def lay(kind: int, w: Any, step: float, grid: Any, eight: Any) -> Any:
+    """Write an arm's nodes to `grid` (3, MOST_NODES): log rate or rate, complement, weight; return how many, or 0.
+
+    They come in eights; those beyond the last have weight 0.
+    """
+    low, high = _logit_at(w, w[LOW]), _logit_at(w, w[HIGH])
     if not high - low <= step * (MOST_NODES - 2):
         return 0
     count = int((high - low) / step) + 2
     step = (high - low) / (count - 1)
-    for i in range(count):
-        u = low + i * step
-        rate, rest = shares(u)
-        grid[0, i] = logs(u)[0] if kind == RATIO else rate
-        grid[1, i] = rest
-        grid[2, i] = step * density(w, u, rate, rest)
+    for group in range((count + WIDTH - 1) // WIDTH):
+        at = group * WIDTH + load(eight, 0)
+        u = low + step * _smaller(at, count - 1.0)
+        rate, rest, log_rest = shares(u)
+        store(grid[0], group, u + log_rest if kind == RATIO else rate)
+        store(grid[1], group, rest)
+        store(grid[2], group, _up_to(at, count - 0.5, step * density(w, u, rate, rest, log_rest)))
     return count
 
 
+@formula
+def _of_ratio(log_rate: Lanes, shift: Lanes) -> tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Mask]:
+    """Of exp(shift) times rates: logit, rate, complement, its logarithm, d logit/d log(rate), whether below 1."""
+    log_ = log_rate + shift
+    rest = -vexpm1(log_)
+    inside = rest > 0.0
+    rest = where(inside, rest, 0.5)
+    log_rest = vlog(rest)
+    return log_ - log_rest, 1.0 - rest, rest, log_rest, 1.0 / rest, inside
+
+
+@formula
+def _of_difference(rate: Lanes, rest: Lanes, shift: Lanes) -> tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Mask]:
+    """Of rates plus shift: logit, rate, complement, its logarithm, d logit/d rate, whether within (0, 1)."""
+    rate, rest = rate + shift, rest - shift
+    inside = (rate > 0.0) & (rest > 0.0)
+    rate, rest = where(inside, rate, 0.5), where(inside, rest, 0.5)
+    log_rest = vlog(rest)
+    return vlog(rate / rest), rate, rest, log_rest, 1.0 / (rate * rest), inside
+
+
+@formula
+def _either(inside: Mask, below: Lanes, rate: Lanes, one: Lanes) -> Lanes:
+    """The distribution function inside, else 0 or 1, by where the rate is."""
+    return where(inside, below, where(rate > 0.0, one, 0.0))
+
+
+@formula
+def _only(inside: Mask, value: Lanes) -> Lanes:
+    return where(inside, value, 0.0)
+
+
 @kernel
-def _by_nodes(kind: int, grid: Any, count: int, own_is_control: bool, other: Any, x: float) -> Any:
+def _across(values: Any, room: Any) -> Any:
+    """The sum of the eight."""
+    store(room, 0, values)
+    sum_ = 0.0
+    for i in range(WIDTH):
+        sum_ += room[i]
+    return sum_
+
+
+@kernel
+def by_nodes(kind: int, grid: Any, count: int, own_is_control: bool, other: Any, x: float, room: Any) -> Any:
     """F and its derivative from the nodes of one arm."""
-    f = slope = 0.0
+    f, slope = spread(0.0), spread(0.0)
     shift = x if own_is_control else -x
-    for i in range(count):
-        weight = grid[2, i]
+    for group in range((count + WIDTH - 1) // WIDTH):
+        weight, own = load(grid[2], group), load(grid[0], group)
         if kind == RATIO:
-            rest = -expm1(grid[0, i] + shift)
-            rate, turn = 1.0 - rest, rest
+            u, rate, rest, log_rest, turn, inside = _of_ratio(own, shift)
+            below = _either(inside, distribution(other, u, room), spread(1.0), spread(1.0))
         else:
-            rate, rest = grid[0, i] + shift, grid[1, i] - shift
-            turn = rate * rest
-        if rate > 0 and rest > 0:
-            u = grid[0, i] + shift - log(rest) if kind == RATIO else log(rate / rest)
-            below = distribution(other, u)
-            slope += weight * density(other, u, rate, rest) / turn
-        else:
-            below = 0.0 if rate <= 0 else 1.0
-        f += weight * (below if own_is_control else 1.0 - below)
-    return f, slope
+            u, rate, rest, log_rest, turn, inside = _of_difference(own, load(grid[1], group), shift)
+            below = _either(inside, distribution(other, u, room), own + shift, spread(1.0))
+        slope = slope + weight * _only(inside, turn * density(other, u, rate, rest, log_rest))
+        f = f + weight * (below if own_is_control else 1.0 - below)
+    return _across(f, room), _across(slope, room)
 
 
 @kernel
 def _to_piece(kind: int, of_control: bool, w: Any, t: float, x: float) -> Any:
     """A place of an arm's table as v; -inf or inf where it is beyond."""
-    u, _ = place(w, t)
+    u = _logit_at(w, t)
     if kind == RATIO:
         if not of_control:
             return u
-        log_rate = logs(u)[0] + x
+        log_rate = min(u, 0.0) - log1p(exp(-abs(u))) + x
         return _logit(log_rate) if log_rate < 0 else inf
-    rate, rest = shares(u)
+    odds = exp(-abs(u))
+    likely = 1 / (1 + odds)
+    rate, rest = (odds * likely, likely) if u < 0 else (likely, odds * likely)
     if of_control:
         return log(rate / (rest - x)) if rest > x else inf
     return log((rate - x) / rest) if rate > x else -inf
 
 
-@kernel
-def _at(kind: int, v: float, x: float) -> Any:
-    """At v: logits, rates and complements of the arm and the control, and what turns densities in u to those wanted."""
-    rate, rest = shares(v)
-    if kind == RATIO:
-        control = rate * exp(-x)
-        control_rest = -expm1(logs(v)[0] - x) if control > 0.5 else 1.0 - control
-        return v, rate, rest, log(control / control_rest), control, control_rest, 1.0, 1.0 / control_rest
-    left = 1.0 - x
-    control, arm_rest = left * rate, left * rest
+@formula
+def _pair_of_ratio(v: Lanes, x: Lanes) -> tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]:
+    """At v: logit, rate, complement and its logarithm, of the arm and of the control; d logit/d log(rate) of that."""
+    rate, rest, log_rest = shares(v)
+    log_control = v + log_rest - x
+    control_rest = -vexpm1(log_control)
+    control_rest = where(control_rest > 1e-300, control_rest, 1e-300)
+    log_control_rest = vlog(control_rest)
+    control = log_control - log_control_rest, rate * vexp(-x), control_rest, log_control_rest
+    return v, rate, rest, log_rest, *control, 1.0 / control_rest
+
+
+@formula
+def _pair_of_difference(
+    v: Lanes, x: Lanes
+) -> tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]:
+    """The same for the difference: d logit/d rate of the control, and du/dv of the arm."""
+    rate, rest, _ = shares(v)
+    control, arm_rest = (1.0 - x) * rate, (1.0 - x) * rest
     arm, control_rest = x + control, x + arm_rest
-    turn = 1.0 / (control * control_rest)
-    return log(arm / arm_rest), arm, arm_rest, log(control / control_rest), control, control_rest, rate / arm, turn
+    log_rest, log_control_rest = vlog(arm_rest), vlog(control_rest)
+    first = vlog(arm) - log_rest, arm, arm_rest, log_rest
+    second = vlog(control) - log_control_rest, control, control_rest, log_control_rest
+    return *first, *second, 1.0 / (control * control_rest), rate / arm
 
 
 @kernel
-def _ends(kind: int, of_control: bool, w: Any, x: float, ends: Any, count: int) -> Any:
-    """Add a table's ends of pieces, as v, to `ends`."""
-    pieces = int(w[PANELS] / PIECE) + 1
+def _ends(kind: int, of_control: bool, w: Any, x: float, ends: Any) -> Any:
+    """Write a table's ends of pieces, as v, to `ends`, ascending; return how many."""
+    pieces, count = int(w[PANELS] / PIECE) + 1, 0
     for i in range(pieces + 1):
         v = _to_piece(kind, of_control, w, w[LOW] + i * (w[HIGH] - w[LOW]) / pieces, x)
         if abs(v) < inf:
@@ -176,7 +250,20 @@ def _ends(kind: int, of_control: bool, w: Any, x: float, ends: Any, count: int) 
 
 
 @kernel
-def _by_panels(kind: int, arm: Any, control: Any, x: float, rule: Any, ends: Any) -> Any:
+def _one_on(ends: Any, count: int, i: int, low: float) -> Any:
+    """The index of the end before `low`, and what lies one piece above it, between ends in proportion."""
+    while i + 1 < count and ends[i + 1] <= low:
+        i += 1
+    if i + 1 >= count:
+        return i, inf
+    part = (low - ends[i]) / (ends[i + 1] - ends[i])
+    if part <= 0 or i + 2 >= count:
+        return i, ends[i + 1]
+    return i, ends[i + 1] + part * (ends[i + 2] - ends[i + 1])
+
+
+@kernel
+def _by_panels(kind: int, arm: Any, control: Any, x: float, rule: Any, ends: Any, room: Any) -> Any:
     """F and its derivative by pieces, for x above the identity."""
     points, weights = rule
     first = _to_piece(kind, True, control, control[LOW], x)
@@ -184,152 +271,42 @@ def _by_panels(kind: int, arm: Any, control: Any, x: float, rule: Any, ends: Any
         return 1.0, 0.0
     first = max(first, _to_piece(kind, False, arm, arm[LOW], x))
     last = min(_to_piece(kind, False, arm, arm[HIGH], x), _to_piece(kind, True, control, control[HIGH], x))
-    f, slope, low = distribution(arm, _at(kind, first, x)[0]), 0.0, first
-    count = _ends(kind, False, arm, x, ends, 0)
-    count = _ends(kind, True, control, x, ends, count)
-    ends[count] = last
-    ends[: count + 1].sort()
-    for i in range(count + 1):
-        high = min(ends[i], last)
-        if high <= low:
-            continue
+    own, others = ends[: ends.size // 2], ends[ends.size // 2 :]
+    count, other_count = _ends(kind, False, arm, x, own), _ends(kind, True, control, x, others)
+    i = j = 0
+    f, slope, low = spread(0.0), spread(0.0), first
+    while low < last:
+        i, high = _one_on(own, count, i, low)
+        j, other_high = _one_on(others, other_count, j, low)
+        high = min(high, other_high, last)
         pieces = int((high - low) / LONGEST) + 1
         half = 0.5 * (high - low) / pieces
         for piece in range(pieces):
-            for m in range(points.size):
-                v = low + (2 * piece + 1 + points[m]) * half
-                u, rate, rest, other, other_rate, other_rest, factor, turn = _at(kind, v, x)
-                mass = half * weights[m] * factor * density(arm, u, rate, rest)
-                f += mass * (1.0 - distribution(control, other))
-                slope += mass * turn * density(control, other, other_rate, other_rest)
+            for group in range(points.size // WIDTH):
+                v = low + (2 * piece + 1) * half + half * load(points, group)
+                mass = half * load(weights, group)
+                if kind == RATIO:
+                    u, rate, rest, log_rest, other, other_rate, other_rest, other_log, turn = _pair_of_ratio(v, x)
+                else:
+                    u, rate, rest, log_rest, other, other_rate, other_rest, other_log, turn, factor = (
+                        _pair_of_difference(v, x)
+                    )
+                    mass = mass * factor
+                mass = mass * density(arm, u, rate, rest, log_rest)
+                f = f + mass * (1.0 - distribution(control, other, room))
+                slope = slope + mass * turn * density(control, other, other_rate, other_rest, other_log)
         low = high
-    return f, slope
+    start = _pair_of_ratio(spread(first), x)[0] if kind == RATIO else _pair_of_difference(spread(first), x)[0]
+    below = _across(distribution(arm, start, room), room) / WIDTH  # of what the arm has below
+    return below + _across(f, room), _across(slope, room)
 
 
 @kernel
-def both_ways(kind: int, arm: Any, control: Any, x: float, rule: Any, ends: Any) -> Any:
+def both_ways(kind: int, arm: Any, control: Any, x: float, rule: Any, ends: Any, room: Any) -> Any:
     """F and its derivative by panels, for any x: below the identity the arms change places."""
     if kind == DIFFERENCE and abs(x) >= 1:
         return (1.0 if x > 0 else 0.0), 0.0
     if x >= 0:
-        return _by_panels(kind, arm, control, x, rule, ends)
-    f, slope = _by_panels(kind, control, arm, -x, rule, ends)
+        return _by_panels(kind, arm, control, x, rule, ends, room)
+    f, slope = _by_panels(kind, control, arm, -x, rule, ends, room)
     return 1.0 - f, slope
-
-
-@kernel
-def _polygamma(x: float) -> Any:
-    """The digamma function and its first three derivatives."""
-    d0 = d1 = d2 = d3 = 0.0
-    while x < 8:
-        r = 1 / x
-        d0, d1, d2, d3 = d0 - r, d1 + r * r, d2 - 2 * r**3, d3 + 6 * r**4
-        x += 1
-    r = 1 / x
-    q = r * r
-    d0 += log(x) - r * (0.5 + r * (1 / 12 - q * (1 / 120 - q / 252)))
-    d1 += r * (1 + r * (0.5 + r * (1 / 6 - q * (1 / 30 - q / 42))))
-    d2 -= q * (1 + r * (1 + r * (0.5 - q * (1 / 6 - q / 6))))
-    d3 += r * q * (2 + r * (3 + r * (2 - q * (1 - q * 4 / 3))))
-    return d0, d1, d2, d3
-
-
-@kernel
-def _cumulants(kind: int, a: float, b: float) -> Any:
-    """The first four cumulants of the log rate, or of the rate."""
-    n = a + b
-    if kind == RATIO:
-        first, second = _polygamma(a), _polygamma(n)
-        return first[0] - second[0], first[1] - second[1], first[2] - second[2], first[3] - second[3]
-    variance = a * b / (n * n * (n + 1))
-    skewness = 2 * (b - a) * sqrt(n + 1) / ((n + 2) * sqrt(a) * sqrt(b))
-    excess = 6 * ((a - b) ** 2 * (n + 1) - a * b * (n + 2)) / (a * b * (n + 2) * (n + 3))
-    return a / n, variance, skewness * variance**1.5, excess * variance**2
-
-
-@kernel
-def _guess(first: Any, second: Any, z: float) -> Any:
-    """Cornish and Fisher's expansion of the quantile at the normal one, z; and the standard deviation."""
-    variance = first[1] + second[1]
-    s = sqrt(variance)
-    g, k = (first[2] - second[2]) / (variance * s), (first[3] + second[3]) / variance**2
-    g, k = max(min(g, 1.5), -1.5), max(min(k, 3.0), -1.0)
-    y = z + (z * z - 1) * g / 6 + (z**3 - 3 * z) * k / 24 - (2 * z**3 - 5 * z) * g * g / 36
-    return first[0] - second[0] + s * y, s
-
-
-@kernel
-def _step(f: float, slope: float, q: float) -> Any:
-    """Newton's step on the logarithm of the smaller tail; NaN where there is none."""
-    mass, wanted = (f, q) if q < 0.5 else (1.0 - f, 1.0 - q)
-    if not (mass > 0 and slope > 0):
-        return nan
-    return (log(wanted) - log(mass)) * mass / slope * (1.0 if q < 0.5 else -1.0)
-
-
-@kernel
-def _solve(pair: Any, guess: float, s: float, q: float, rule: Any, ends: Any) -> Any:
-    """The quantile q, from a guess and the standard deviation."""
-    kind, arm, control, grid, count, own_is_control = pair
-    other = arm if own_is_control else control
-    x, low, high = guess, -inf, inf
-    if kind == DIFFERENCE:
-        low, high = -1.0, 1.0
-        x = min(max(x, -1 + 1e-9), 1 - 1e-9)
-    for _ in range(ROUNDS):
-        shift = x if own_is_control else -x
-        if count == 0 or _beyond(kind, other, grid[0, 0], grid[0, count - 1], shift):
-            f, slope = both_ways(kind, arm, control, x, rule, ends)
-        else:
-            f, slope = _by_nodes(kind, grid, count, own_is_control, other, x)
-        if f < q:
-            low = max(low, x)
-        else:
-            high = min(high, x)
-        near = abs(f - q) <= CLOSE * min(q, 1.0 - q)
-        step = max(min(_step(f, slope, q), 8 * s), -8 * s)
-        if low < x + step < high:
-            if near:
-                return x + step
-        else:  # NaN too
-            step = 0.5 * (low + high) - x if high - low < inf else (4 * s if f < q else -4 * s)
-            if abs(step) <= 1e-15 * (abs(x) + s):
-                return x
-        x += step
-    return x
-
-
-@kept([Path(__file__), Path(__file__).with_name("beta_table.py")], nogil=True)
-def rows(
-    kind: int, want: int, a: Any, b: Any, control: int, targets: Any, normal: Any, rules: Any, room: Any, out: Any
-) -> None:
-    """For every row and arm, what is wanted at the targets (n or 1, K, m) to `out` (n, K, m)."""
-    tables, grid, ends = room
-    build, rule = rules
-    own, base = tables[1], tables[0]
-    for i in range(a.shape[0]):
-        describe(base, a[i, control], b[i, control], build)
-        second = _cumulants(kind, a[i, control], b[i, control])
-        row = i if targets.shape[0] > 1 else 0
-        for arm in range(a.shape[1]):
-            if arm == control:
-                continue
-            describe(own, a[i, arm], b[i, arm], build)
-            if want != QUANTILE:
-                for j in range(targets.shape[2]):
-                    f, slope = both_ways(kind, own, base, targets[row, arm, j], rule, ends)
-                    out[i, arm, j] = slope if want == DENSITY else f
-                continue
-            first = _cumulants(kind, a[i, arm], b[i, arm])
-            steps = inf, inf  # of nodes of the control, and of the arm
-            for j in range(targets.shape[2]):
-                x, s = _guess(first, second, normal[row, arm, j])
-                out[i, arm, j] = x
-                steps = min(steps[0], spacing(kind, base, own, x)), min(steps[1], spacing(kind, own, base, -x))
-            if s > WIDE:
-                steps = 0.0, 0.0  # panels: so wide, ten digits of F are not eight of a quantile
-            own_is_control = width(base) * steps[1] <= width(own) * steps[0]  # fewer nodes
-            count = lay(kind, base, steps[0], grid) if own_is_control else lay(kind, own, steps[1], grid)
-            pair = kind, own, base, grid, count, own_is_control
-            for j in range(targets.shape[2]):
-                out[i, arm, j] = _solve(pair, out[i, arm, j], s, targets[row, arm, j], rule, ends)
