@@ -111,7 +111,7 @@ def _folder(options: argparse.Namespace, name: str) -> Iterator[Path]:
     if options.out is not None:
         yield options.out
         return
-    out = _new_folder(Path("runs") / slug(name), datetime.datetime.now().strftime("%Y%m%d-%H%M%S"))
+    out = _new_folder(Path("runs") / slug(name), datetime.datetime.now().strftime("%m%d-%H%M%S"))
     try:
         yield out
     except ExperimentError:

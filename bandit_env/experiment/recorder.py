@@ -161,7 +161,14 @@ class Recorder:
             weights = np.divide(scores, total, out=np.full_like(scores, 1 / scores.shape[1]), where=total > 0)
             counts = before["visits"][rows], before["conversions"][rows]
             self._steps.append(
-                (rows, before["day"][rows, 0], weights, *counts, info["rates"][rows], info["served"][rows])
+                (
+                    rows,
+                    before["day"][rows, 0],
+                    weights,
+                    *counts,
+                    info["rates"][rows],
+                    info["served"][rows].astype(np.float64),
+                )
             )
 
     def _one_trace(self, row: int) -> Trace:

@@ -160,10 +160,10 @@ def test_one_cell_s_failing_view_does_not_cost_the_others_theirs(odd_names, tmp_
     shutil.copytree(odd_names, home)
     made = events.cell_events
 
-    def failing(cell, row):
+    def failing(cell, row, *more):
         if cell.agent == "thompson":
             raise ValueError("no\nidea")
-        return made(cell, row)
+        return made(cell, row, *more)
 
     def no_savings(scene):
         raise ZeroDivisionError("nothing to share")

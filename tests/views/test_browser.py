@@ -17,6 +17,14 @@ pytestmark = [
     pytest.mark.timeout(300),  # the first of them plays a run and starts two programs
     pytest.mark.xdist_group("browser"),  # one browser and one TensorBoard for all of them
 ]
+CLICK = """
+const visit = node => {
+  if (node.shadowRoot) visit(node.shadowRoot);
+  if (node.nodeName === 'PAPER-TAB' && node.textContent.toUpperCase().includes('WORDS')) node.click();
+  node.childNodes.forEach(visit);
+};
+visit(document.body);
+"""
 AGENTS = ("thompson", "epsilon-greedy", "uniform")
 
 
@@ -40,7 +48,7 @@ def page(folder, tmp_path_factory):
         chromium.browser(tmp_path_factory.mktemp("profile")) as browser,
     ):
 
-        def show(name, *words, pictures=0, lines=0):
+        def show(name, *words, pictures=0, lines=0, click=""):
             def there(seen):
                 return (
                     all(word in seen["text"] for word in words)
@@ -50,6 +58,9 @@ def page(folder, tmp_path_factory):
 
             browser.open(f"{said[1]}#{name}")
             seen = browser.until(there)
+            if click:
+                browser.run(CLICK.replace("WORDS", click))
+                seen = browser.until(lambda seen: sum(length > 30 for length in seen["lines"]) >= 3)
             assert [word for word in words if word not in seen["text"]] == []
             assert sum(width > 0 for _, width in seen["images"]) >= pictures
             assert sum(length > 100 for length in seen["lines"]) >= lines
@@ -63,9 +74,10 @@ def test_scalars_of_all_agents_lie_over_each_other(page):
     page("scalars&tagFilter=regret", *names, "regret/cumulative", "regret/daily", lines=len(AGENTS))
 
 
-def test_custom_scalars_show_all_arms_in_one_chart(page):
-    charts = ["Mean regret with its 95 % interval", "Serving weights, experiment 0", "P(best), experiment 1"]
-    page("custom_scalars", *charts, "Matches (6)", "Matches (3)", lines=6)  # 3: the margin chart has a line per agent
+def test_custom_scalars_show_all_arms_of_an_agent_in_one_chart(page):
+    charts = [f"ab_test/{agent}, experiment" for agent in AGENTS]  # each a chart of its own
+    words = ["Mean regret with its 95 % interval", "Serving weights of one experiment by day"]
+    page("custom_scalars", *charts, *words, "Matches (2)", "Matches (3)", lines=6)  # 3: regret has a line per agent
 
 
 @pytest.mark.parametrize("name", ["histograms", "distributions"])
@@ -83,6 +95,17 @@ def test_hparams_have_a_row_per_agent_with_real_values(page, folder):
     for column in ("mean_day", "regret", "correct", "conversions_saved"):
         for value in table[column]:
             assert any(abs(number - value) <= 1e-3 * abs(value) for number in numbers), (column, value)
+
+
+def test_parallel_coordinates_have_a_line_per_agent(page):
+    seen = page("hparams", *AGENTS, click="PARALLEL COORDINATES VIEW")
+    assert "stopping day (days)" in seen["text"]
+    assert sum(length > 30 for length in seen["lines"]) >= len(AGENTS)
+
+
+def test_time_series_opens_with_regret(page):
+    seen = page("timeseries", "conversions_lost/regret", lines=len(AGENTS))
+    assert seen["text"].index("conversions_lost/regret") < seen["text"].index("distribution/")
 
 
 def test_images_are_our_figures(page, folder):

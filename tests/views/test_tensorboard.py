@@ -207,12 +207,12 @@ def test_hparams_hold_one_finished_row_per_cell(tmp_path):
         end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG])
         assert end.status == api_pb2.STATUS_SUCCESS
         assert start.hparams["agent"].string_value == cell.agent
-        assert start.hparams["agent.stopping"].string_value == '{"rule": "x"}'
+        assert start.hparams["agent.stopping"].string_value == "x"
         assert start.hparams["scenario.visits_per_day"].number_value == 100
-        assert start.group_name == f"ab_test/{cell.agent}"
-    assert start.hparams["agent.epsilon"].number_value == 0.1
-    assert start.hparams["agent.arms"].number_value == 3
-    assert start.hparams["agent.ties"].bool_value is True
+        assert re.fullmatch(rf"{tmp_path.name} [0-9a-f]{{6}}/ab_test/{cell.agent}", start.group_name)
+        for name, value in (("epsilon", "0.1"), ("arms", "3"), ("ties", "true")):  # no blank where an agent has none
+            shown = value if cell.agent == "epsilon-greedy" else "–"
+            assert start.hparams[f"agent.{name}"].string_value == shown
     page = metadata.parse_experiment_plugin_data(
         read(tmp_path / "figures").SummaryMetadata(metadata.EXPERIMENT_TAG).plugin_data.content
     )
@@ -220,7 +220,8 @@ def test_hparams_hold_one_finished_row_per_cell(tmp_path):
     assert metrics == set(tags.SUMMARY_COLUMNS)
     assert metrics <= set(scalars(cells[0].directory))
     assert {info.name for info in page.hparam_infos} == set(start.hparams)
-    assert [info.name for info in page.hparam_infos if info.differs] == ["agent"]
+    assert [info.name for info in page.hparam_infos if info.differs] == ["agent", "run"]
+    assert [info.name for info in page.hparam_infos][:3] == ["agent", "scenario", "run"]
 
 
 def test_custom_scalars_find_their_lines(folder):
@@ -237,9 +238,11 @@ def test_custom_scalars_find_their_lines(folder):
                 assert {line.value, line.lower, line.upper} <= set(written)
             for pattern in chart.multiline.tag:
                 matches = [tag for tag in written if re.match(pattern, tag)]
-                assert len(matches) == (1 if "visits" in pattern else 3)
+                assert len(matches) == 3
                 found += matches
-    assert sorted(found) == sorted(tag for tag in written if tag.startswith("trace/"))
+    assert sorted(found) == sorted(
+        tag for tag in written if tag.startswith("typical/") and "/rate/" not in tag and "visits" not in tag
+    )
 
 
 def test_text_and_images(folder):
@@ -294,6 +297,7 @@ def test_each_tag_is_documented_and_each_documented_tag_is_written(folder):
         found = read(place).Tags()
         written |= {*found["scalars"], *found["tensors"]}
     shapes = {re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+", "trace/<replication>", tag)) for tag in written}
+    shapes = {re.sub("^typical/.*/(?=(weight|rate|probability_best|visits))", tags.TYPICAL, tag) for tag in shapes}
     shapes = {re.sub("^figures/.*", "figures/<name>", tag) for tag in shapes}
     shapes = {re.sub("^estimate/[^/]+/[^/]+/", "estimate/<method>/<quantity>/", tag) for tag in shapes}
     documented = {}
@@ -345,3 +349,88 @@ def test_savings_follow_the_classical_tests_cost(folder):
     found = scalars(folder)
     total = found["final/conversions_saved"][0][1] + found["final/regret"][0][1]
     assert total == pytest.approx(1224.56, abs=0.01)
+
+
+def trials(*homes):
+    """The names of all rows of the hparams page, of some runs' folders."""
+    from tensorboard.plugins.hparams import metadata
+
+    for home in homes:
+        events = read(home / "ab_test" / "thompson")
+        content = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+        yield metadata.parse_session_start_info_plugin_data(content).group_name
+
+
+def test_rows_of_two_runs_are_never_one(tmp_path):
+    """TensorBoard shows the mean of rows that have the same trial id."""
+    homes = [tmp_path / path for path in ("monday", "tuesday", "elsewhere/monday")]
+    for home in homes:
+        cell = samples.cell(directory=home / "ab_test" / "thompson")
+        cell.directory.mkdir(parents=True)
+        write(cell)
+    assert len(set(trials(*homes))) == 3
+
+
+def test_no_declared_column_has_a_blank(tmp_path):
+    """One blank, and TensorBoard leaves a row out of the parallel coordinates."""
+    from tensorboard.plugins.hparams import metadata
+
+    equal = samples.cell((0.04, 0.04), agent="a", scenario="aa", directory=tmp_path / "aa" / "a")
+    other = samples.cell(agent="b", directory=tmp_path / "ab_test" / "b", parameters={"gamma": 2.0})
+    run = samples.run(equal, other, directory=tmp_path)
+    tensorboard.write(run, summarise(run))
+    content = read(tmp_path / "figures").SummaryMetadata(metadata.EXPERIMENT_TAG).plugin_data.content
+    page = metadata.parse_experiment_plugin_data(content)
+    for cell in run.cells:
+        found = read(cell.directory)
+        start = metadata.parse_session_start_info_plugin_data(
+            found.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+        )
+        assert {info.name for info in page.hparam_infos} == set(start.hparams)
+        assert {info.name.tag for info in page.metric_infos} <= set(found.Tags()["scalars"])
+    assert "final/correct" not in {info.name.tag for info in page.metric_infos}  # equal arms have none
+
+
+VALUE = "agents.stopping.posterior:ValueRemaining"
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (
+            {"rule": "agents.stopping.posterior:ValueRemaining", "threshold": 0.01, "confidence": 0.95},
+            "value-remaining(0.01)",
+        ),
+        (
+            {"rule": "agents.stopping.posterior:ValueRemaining", "threshold": 0.01, "confidence": 0.9},
+            "value-remaining(0.01, confidence=0.9)",
+        ),
+        (
+            {"any": [{"rule": "beats-control", "confidence": 0.95}, {"rule": "after", "days": 28}]},
+            "beats-control(0.95) | after(28)",
+        ),
+        ({"memory": "agents.memories:Discounted", "factor": 0.98}, "discounted(0.98)"),
+        ({"rule": "gone.away:Rule", "x": 1}, "Rule(x=1)"),
+    ],
+)
+def test_rules_are_written_as_one_reads_them(part, words):
+    from bandit_env.views.tensorboard import hparams
+
+    assert hparams.words(part) == words
+
+
+def test_time_series_begins_with_regret(folder):
+    """TensorBoard sorts the groups of its first page by name; there, histograms came first."""
+    write(samples.cell(directory=folder))
+    found = read(folder).Tags()
+    groups = sorted({tag.split("/")[0] for tag in found["scalars"] + found["tensors"] if not tag.startswith("_")})
+    assert next(group for group in groups if not group.startswith("custom_scalars")) == "conversions_lost"
+    assert scalars(folder)["conversions_lost/regret"] == scalars(folder)["regret/cumulative"]
+
+
+def test_what_tensorboard_does_to_curves_is_said_where_they_are(folder):
+    run = write(samples.cell(directory=folder))
+    assert "smooths by 0.6" in read(folder).SummaryMetadata("regret/cumulative").summary_description
+    page = read(run.directory / "figures").Tensors("setup/reading")[0].tensor_proto.string_val[0].decode()
+    assert "Smoothing" in page
+    assert "outliers" in page

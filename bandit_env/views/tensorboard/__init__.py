@@ -17,7 +17,7 @@ import pandas as pd
 from bandit_env.experiment.files import within, write_atomically
 from bandit_env.experiment.results import Run
 from bandit_env.views.attempt import attempt
-from bandit_env.views.tensorboard import encoding, events
+from bandit_env.views.tensorboard import encoding, events, hparams
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -92,11 +92,10 @@ def write(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes] | None = 
     assert run.directory is not None
     home = within(run.directory, RUN_FOLDER)
     failures = []
-    for cell, row in zip(run.cells, summary.to_dict("records")):
+    for cell, row, parameters in zip(run.cells, summary.to_dict("records"), hparams.rows(run)):
         assert cell.directory is not None
-        found, failed = attempt(
-            f"TensorBoard of agent {cell.agent!r} in scenario {cell.scenario!r}", events.cell_events, cell, row
-        )
+        what = f"TensorBoard of agent {cell.agent!r} in scenario {cell.scenario!r}"
+        found, failed = attempt(what, events.cell_events, cell, row, hparams.trial(run, cell), parameters)
         failures += failed
         if found is not None:
             _replace(cell.directory, found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bandit_env.views import series
-from bandit_env.views.tensorboard import tags
+from bandit_env.views.tensorboard import hparams, tags
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -85,14 +85,19 @@ def session(name: str, parameters: Mapping[str, bool | float | str]) -> list["Su
 
 
 def hparams_page(cells: Sequence[Mapping[str, bool | float | str]], written: set[str]) -> "Summary":
-    """Which columns the hparams page has, and in which order; without it, every curve would become one."""
+    """Which columns the hparams page has, and in which order; without it, every curve would become one.
+
+    Args:
+        cells: the rows, all with the same names.
+        written: the metrics.
+    """
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    names = list(dict.fromkeys(name for cell in cells for name in cell))
+    names = list(cells[0])
     infos = []
     for name in names:
-        values = [cell[name] for cell in cells if name in cell]
-        info = api_pb2.HParamInfo(name=name, differs=len(set(values)) > 1)
+        values = [cell[name] for cell in cells]
+        info = api_pb2.HParamInfo(name=name, differs=name == "run" or hparams.differs(cells, name))
         if all(isinstance(value, bool) for value in values):
             info.type = api_pb2.DATA_TYPE_BOOL
         elif all(isinstance(value, float) for value in values):

@@ -12,7 +12,8 @@ import pandas as pd
 
 from bandit_env.experiment.results import LISTED_ARMS, Cell, Run, Trace
 from bandit_env.views import estimates, series
-from bandit_env.views.tensorboard import encoding, tags
+from bandit_env.views.figures.weights import chosen
+from bandit_env.views.tensorboard import encoding, hparams, tags
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -30,15 +31,33 @@ TRACED_ARMS = 100
 """The most arms of a single experiment: those with the most traffic."""
 
 LISTED = 100
-"""The most entries of a list in a text or on the hparams page."""
+"""The most entries of a list in a text."""
+
+READING = """\
+TensorBoard alters curves before it draws them. It **smooths** them (0.6 at first: a moving average that lags behind, so
+that a regret of 13 may look like 11) and leaves **outliers** out of the scale. To see what was written, set *Smoothing*
+to 0 and untick *Ignore outliers in chart scaling*, at the right of *Time Series* and at the left of *Scalars*.
+
+Steps are days, or visits where a step of the world is one. Of `final/*`, `estimate/*`, `progress/*`, `distribution/*`
+they are numbers of experiments.
+"""
 
 
-def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
-    """All events of one cell; `row` is its line of the summary."""
+def cell_events(
+    cell: Cell, row: Mapping[Any, Any], trial: str, parameters: Mapping[str, hparams.Value]
+) -> list["Event"]:
+    """All events of one cell.
+
+    Args:
+        cell: the cell.
+        row: its line of the summary.
+        trial: its name on the hparams page, which no other cell has, nor one of another run.
+        parameters: its row of that page.
+    """
     now = time.time()
     events = [encoding.scalars(step, values, now) for step, values in _curves(cell)]
     for trace in cell.traces:
-        events += [encoding.scalars(step, values, now) for step, values in _trace(trace, series.units_per_day(cell))]
+        events += [encoding.scalars(step, values, now) for step, values in _trace(cell, trace, trial)]
     replications = int(row["replications"])
     events.append(encoding.scalars(replications, final_values(row), now))
     if estimates.asked(cell):
@@ -47,10 +66,8 @@ def cell_events(cell: Cell, row: Mapping[Any, Any]) -> list["Event"]:
         for count in sorted({math.ceil(values.size * part / HISTOGRAMS) for part in range(1, HISTOGRAMS + 1)}):
             events.append(encoding.event(count, encoding.histogram(name, values[:count]), now))
     events.append(encoding.event(0, encoding.text("setup/parameters", _left_out(cell) + _code(cell.parameters)), now))
-    events.append(encoding.event(0, _layout(cell), now))
-    events += [
-        encoding.event(0, summary, now) for summary in encoding.session(f"{cell.scenario}/{cell.agent}", hparams(cell))
-    ]
+    events.append(encoding.event(0, _layout(cell, trial), now))
+    events += [encoding.event(0, summary, now) for summary in encoding.session(trial, parameters)]
     encoding.describe(events)
     return events
 
@@ -62,7 +79,8 @@ def run_events(run: Run, summary: pd.DataFrame, images: Mapping[str, bytes]) -> 
         encoding.event(0, encoding.text("setup/configuration", _code(run.config)), now),
         encoding.event(0, encoding.text("results/table", _markdown(summary)), now),
         *(encoding.event(0, encoding.image(f"figures/{name}", png), now) for name, png in images.items()),
-        encoding.event(0, encoding.hparams_page([hparams(cell) for cell in run.cells], _written(summary)), now),
+        encoding.event(0, encoding.text("setup/reading", READING), now),
+        encoding.event(0, encoding.hparams_page(hparams.rows(run), _written(summary)), now),
     ]
 
 
@@ -73,25 +91,8 @@ def final_values(row: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def _written(summary: pd.DataFrame) -> set[str]:
-    """The `final/*` tags that some cell of a run has."""
-    return {tag for row in summary.to_dict("records") for tag in final_values(row)}
-
-
-def hparams(cell: Cell) -> dict[str, bool | float | str]:
-    """A cell's parameters as the hparams page takes them: numbers, booleans, and text for all else."""
-    flat: dict[str, Any] = {"scenario": cell.scenario, "agent": cell.agent}
-    for part in ("agent", "scenario"):
-        for name, value in cell.parameters[part].items():
-            if value is not None and value != flat[part]:  # an agent's name is often its label
-                flat[f"{part}.{name}"] = value
-    return {
-        name: value
-        if isinstance(value, bool | float | str)
-        else float(value)
-        if isinstance(value, int)
-        else json.dumps(_short(value))
-        for name, value in flat.items()
-    }
+    """The `final/*` tags that all cells of a run have: one without would drop out of the parallel coordinates."""
+    return set.intersection(*(set(final_values(row)) for row in summary.to_dict("records")))
 
 
 def _curves(cell: Cell) -> Iterable[tuple[int, dict[str, float]]]:
@@ -101,6 +102,7 @@ def _curves(cell: Cell) -> Iterable[tuple[int, dict[str, float]]]:
     regret = series.band(table["cumulative_sum"].to_numpy(), table["cumulative_sumsq"].to_numpy(), count)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = {
+            tags.FIRST: regret.mean,
             "regret/cumulative": regret.mean,
             "regret/cumulative_lower": regret.lower,
             "regret/cumulative_upper": regret.upper,
@@ -118,9 +120,9 @@ def _curves(cell: Cell) -> Iterable[tuple[int, dict[str, float]]]:
         yield int(steps[index]), {tag: value for tag, value in values.items() if math.isfinite(value)}
 
 
-def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, float]]]:
-    """One experiment by day, thinned; of several updates a day, the last."""
-    step = np.floor(trace.day * units_per_day + 1e-9).astype(np.int64) + 1
+def _trace(cell: Cell, trace: Trace, trial: str) -> Iterable[tuple[int, dict[str, float]]]:
+    """One experiment by day, thinned; of several updates a day, the last. The first one also under the cell's name."""
+    step = np.floor(trace.day * series.units_per_day(cell) + 1e-9).astype(np.int64) + 1
     last = np.flatnonzero(np.append(np.diff(step) > 0, True)) if len(step) else np.zeros(0, np.int64)
     arms = series.busiest(trace.weights, TRACED_ARMS)
     names: dict[str, Any] = {"weight": trace.weights, "rate": trace.rates}
@@ -128,16 +130,16 @@ def _trace(trace: Trace, units_per_day: int) -> Iterable[tuple[int, dict[str, fl
     traffic = dict(zip(last.tolist(), visits.tolist(), strict=True))
     if trace.weights.shape[1] <= LISTED_ARMS:
         names["probability_best"] = trace.probability_best
+    heads = [f"trace/{trace.replication}"] + ([f"typical/{trial}"] if trace is shown(cell) else [])
     for index in last[series.thin(len(last), POINTS)]:
-        yield (
-            int(step[index]),
-            {
-                f"trace/{trace.replication}/{name}/arm_{arm}": float(values[index, arm])
-                for name, values in names.items()
-                for arm in arms
-            }
-            | {f"trace/{trace.replication}/visits": traffic[int(index)]},
-        )
+        values = {f"{name}/arm_{arm}": float(array[index, arm]) for name, array in names.items() for arm in arms}
+        values["visits"] = traffic[int(index)]
+        yield int(step[index]), {f"{head}/{name}": value for head in heads for name, value in values.items()}
+
+
+def shown(cell: Cell) -> Trace | None:
+    """The experiment that a cell's own charts are of: the same as in the figure of weights."""
+    return chosen(cell) if any(len(trace.day) for trace in cell.traces) else None
 
 
 def _distributions(cell: Cell) -> dict[str, series.Floats]:
@@ -152,10 +154,10 @@ def _distributions(cell: Cell) -> dict[str, series.Floats]:
     return {tag: column for tag, column in finite.items() if column.size}
 
 
-def _layout(cell: Cell) -> "Summary":
-    """The custom scalars page: the arms of an experiment in one chart, and regret with its band.
+def _layout(cell: Cell, trial: str) -> "Summary":
+    """The custom scalars page: regret of all agents with its band, and for each agent charts of one experiment.
 
-    Every cell has the same page but for its traces, and TensorBoard shows a chart that several have once.
+    TensorBoard puts the pages of all cells together: a chart that several have is there once.
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.custom_scalar import layout_pb2, metadata
@@ -164,17 +166,20 @@ def _layout(cell: Cell) -> "Summary":
     margin = layout_pb2.MarginChartContent()
     margin.series.add(value="regret/cumulative", lower="regret/cumulative_lower", upper="regret/cumulative_upper")
     layout = layout_pb2.Layout()
-    regret = layout.category.add(title="Regret (conversions) by day")
+    unit = series.time_unit(cell)
+    regret = layout.category.add(title=f"Regret (conversions) by {unit}")
     regret.chart.add(title="Mean regret with its 95 % interval", margin=margin)
-    for title, name in (("Serving weights", "weight"), ("P(best)", "probability_best"), ("True rates", "rate")):
-        category = layout.category.add(title=f"{title} of single experiments by day")
-        for trace in cell.traces:
-            lines = layout_pb2.MultilineChartContent(tag=[rf"trace/{trace.replication}/{name}/arm_\d+$"])
-            category.chart.add(title=f"{title}, experiment {trace.replication}", multiline=lines)
-    category = layout.category.add(title="Traffic of single experiments by day")
-    for trace in cell.traces:
-        lines = layout_pb2.MultilineChartContent(tag=[f"trace/{trace.replication}/visits$"])
-        category.chart.add(title=f"Visits, experiment {trace.replication}", multiline=lines)
+    trace = shown(cell)
+    kinds = [("Serving weights", r"weight/arm_\d+")]
+    if cell.task.num_arms <= LISTED_ARMS:
+        kinds.append(("P(best)", r"probability_best/arm_\d+"))
+    if cell.world.moves:
+        kinds += [("True rates", r"rate/arm_\d+"), ("Traffic (visits)", "visits")]
+    for title, ending in kinds if trace is not None else ():
+        assert trace is not None
+        category = layout.category.add(title=f"{title} of one experiment by {unit}")
+        lines = layout_pb2.MultilineChartContent(tag=[f"typical/{re.escape(trial)}/{ending}$"])
+        category.chart.add(title=f"{trial}, experiment {trace.replication}", multiline=lines)
     summary = Summary()
     summary.value.add(
         tag=metadata.CONFIG_SUMMARY_TAG,

@@ -21,7 +21,9 @@ PROGRESS_TAGS = (
         "share of the replications finished so far that declared a best arm; not written on equal arms",
     ),
 )
+FIRST = "conversions_lost/regret"
 CURVE_TAGS = (
+    Tag(FIRST, "conversions", "the same as regret/cumulative, under a name that *Time Series* begins with"),
     Tag(
         "regret/cumulative",
         "conversions",
@@ -58,6 +60,14 @@ TRACE_TAGS = (
     ),
     Tag("trace/<replication>/rate/arm_<k>", "share", "true rate of arm k on the day"),
     Tag("trace/<replication>/visits", "visits", "traffic of the day, all arms together"),
+)
+TYPICAL_TAGS = tuple(
+    Tag(
+        tag.name.replace("trace/<replication>", "typical/<run>/<scenario>/<agent>"),
+        tag.unit,
+        f"{tag.formula.removesuffix(', in one experiment')}, in the experiment that the figure of weights shows",
+    )
+    for tag in TRACE_TAGS
 )
 FINAL_TAGS = (  # in the order of the hparams page, which shows the first five until asked for more
     Tag("final/stopping_day", "days", "mean stopping day"),
@@ -111,6 +121,7 @@ DISTRIBUTION_TAGS = (
 )
 TEXT_TAGS = (
     Tag("setup/parameters", "JSON", "a cell's scenario and agent, with defaults filled in"),
+    Tag("setup/reading", "text", "how TensorBoard draws: smoothing, outliers, steps"),
     Tag("setup/configuration", "JSON", "the resolved experiment file"),
     Tag("results/table", "table", "the run's summary.csv"),
 )
@@ -131,6 +142,10 @@ SUMMARY_COLUMNS = {  # final/* tag: column of the summary
 }
 
 
+TYPICAL = "typical/<run>/<scenario>/<agent>/"
+SMOOTHED = " (TensorBoard smooths by 0.6 and cuts outliers off at first: see its settings, and setup/reading.)"
+
+
 def description(tag: str) -> str:
     """What TensorBoard says beside a chart: the unit and the formula.
 
@@ -139,7 +154,9 @@ def description(tag: str) -> str:
     """
     pattern = re.sub(r"arm_\d+$", "arm_<k>", re.sub(r"^trace/\d+/", "trace/<replication>/", tag))
     pattern = re.sub("^estimate/[^/]+/[^/]+/", "estimate/<method>/<quantity>/", pattern)
-    for known in (*CURVE_TAGS, *TRACE_TAGS, *FINAL_TAGS, *ESTIMATE_TAGS, *DISTRIBUTION_TAGS, *TEXT_TAGS):
+    pattern = re.sub("^typical/.*/(?=(weight|rate|probability_best|visits))", TYPICAL, pattern)
+    for known in (*CURVE_TAGS, *TRACE_TAGS, *TYPICAL_TAGS, *FINAL_TAGS, *ESTIMATE_TAGS, *DISTRIBUTION_TAGS, *TEXT_TAGS):
         if known.name == pattern:
-            return f"In {known.unit}: {known.formula}."
+            drawn = known in (*CURVE_TAGS, *TRACE_TAGS, *TYPICAL_TAGS)
+            return f"In {known.unit}: {known.formula}.{SMOOTHED * drawn}"
     raise KeyError(tag)
