@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 FORMAT = "bandit_env policy 1"
 SHIPPED = Path(__file__).parent / "weights"
 KINDS = ("per-visit", "daily")
-RANGES = ("num_arms", "visits_per_day", "max_days")  # of `Policy.trained`
+RANGES = ("num_arms", "visits_per_day", "max_days", "updates_per_day", "prior_mean", "prior_strength")
 BLOCK = 1024  # rows at a time: their hidden units stay in the cache
 
 
@@ -40,8 +40,8 @@ class Policy:
         bias: shape (H,).
         heads: shape (H + 1, 3), the last row the constants; columns: bonus, sharpness, stop.
         stops: whether the stop score is used (stop where it is above 0).
-        trained: "num_arms", "visits_per_day", "max_days" as [least, most] that it was trained or checked for,
-            and remarks ("prior", "command").
+        trained: what it was trained or checked for, as [least, most] of the names in `RANGES` (the last two of a told
+            prior's mean and its strength a + b), and remarks ("prior", "command").
     """
 
     kind: str
@@ -87,6 +87,7 @@ class Policy:
         max_days: float,
         visits_per_day: float,
         prior: tuple[float, float] = (1.0, 1.0),
+        updates_per_day: float = 1,
     ) -> tuple[Floats, Floats]:
         """Scores of the arms, shape (n, K), and the stop score, shape (n,); arguments as `arm_features` takes them.
 
@@ -95,7 +96,9 @@ class Policy:
         """
         rows = np.arange(len(visits))
         parts = [
-            self._scores(conversions[block], visits[block], day[block], max_days, visits_per_day, prior)
+            self._scores(
+                conversions[block], visits[block], day[block], max_days, visits_per_day, prior, updates_per_day
+            )
             for block in np.array_split(rows, len(rows) // BLOCK + 1)
         ]
         return np.concatenate([scores for scores, _ in parts]), np.concatenate([stop for _, stop in parts])
@@ -108,9 +111,12 @@ class Policy:
         max_days: float,
         visits_per_day: float,
         prior: tuple[float, float],
+        updates_per_day: float,
     ) -> tuple[Floats, Floats]:
         names = (*self.features, "mean", "sd")
-        x = arm_features(conversions, visits, day, max_days, visits_per_day, prior, names)
+        x = arm_features(
+            conversions, visits, day, max_days, visits_per_day, prior, names, updates_per_day=updates_per_day
+        )
         x, mean, sd = x[..., :-2], x[..., -2], x[..., -1]
         context = x.mean(axis=1)
         hidden = np.empty((*mean.shape, self.bias.size))  # (n, K, H)

@@ -110,7 +110,7 @@ class SB3(Agent):
         prior = self._shown["feature_prior"] or ((1.0, 1.0) if self._per_visit(task) else (4.0, 96.0))
         features = arm_features(
             observation["conversions"], visits, observation["day"][:, 0], task.max_days, task.visits_per_day,
-            tuple(prior), self._names, np.float32,
+            tuple(prior), self._names, np.float32, task.updates_per_day,
         )  # fmt: skip
         actions = self._choose(features.reshape(len(visits), self._size))
         if self._per_visit(task):

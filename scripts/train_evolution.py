@@ -199,6 +199,18 @@ def evaluate(thetas: NDArray, task: dict, episodes: int, seed: int) -> list[NDAr
     return costs
 
 
+# What `daily` was checked for, beyond its training: the range of evaluate_daily.py's tasks.
+CHECKED = {
+    "daily": {
+        "visits_per_day": [10, 100_000],
+        "max_days": [7, 365],
+        "updates_per_day": [1, 2],
+        "prior_mean": [0.005, 0.3],
+        "prior_strength": [8, 500],
+    }
+}
+
+
 def to_policy(name: str, theta: NDArray) -> Policy:
     """The flat parameters of a member as the policy that ships."""
     task, cut = TASKS[name], FEATURES * HIDDEN
@@ -215,6 +227,8 @@ def to_policy(name: str, theta: NDArray) -> Policy:
             "num_arms": [2, 10],
             "visits_per_day": [task["visits"], task["visits"]],
             "max_days": [task["days"], task["days"]],
+            "updates_per_day": [1, 1],
+            **CHECKED.get(name, {}),
             "command": f"python scripts/train_evolution.py {name}",
         },
     )

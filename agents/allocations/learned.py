@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from agents.allocation import Allocation
 from agents.evidence import Evidence
-from agents.policy import RANGES, Policy
+from agents.policy import Policy
 from agents.stopping import StoppingRule
+from bandit_env.stats.prior import log_odds_against
 from bandit_env.world.task import Task
+
+TASK_RANGES = ("num_arms", "visits_per_day", "max_days", "updates_per_day")  # of `Policy.trained`
+CONTRADICTED = 1e5  # a prior that is right is warned of once in so many batches at most
 
 
 @dataclass(eq=False)
@@ -74,19 +78,40 @@ class Learned(Allocation):
             ValueError: as `check_task`.
         """
         super().reset(task, num_experiments, rng)
-        for name in [name for name in RANGES if name in self.policy.trained]:
-            low, high = self.policy.trained[name]
-            value = getattr(task, name)
+        self._num_experiments = num_experiments
+        told = self.prior != (1.0, 1.0)  # the uniform prior tells nothing
+        self._held_against_data = not told
+        a, b = self.prior
+        facts = {"prior_mean": a / (a + b), "prior_strength": a + b} if told else {}
+        for name, value in {**{name: getattr(task, name) for name in TASK_RANGES}, **facts}.items():
+            low, high = self.policy.trained.get(name, (value, value))
             if not low <= value <= high:
-                warnings.warn(
-                    f"the weights {str(self.path)!r} were trained for {name} from {low:g} to {high:g}; "
-                    f"this task has {value:g}, and what they do there is untested",
-                    stacklevel=2,
-                )
+                self._warn(f"were trained for {name} from {low:g} to {high:g}; this task has {value:g}")
 
     def weights(self, evidence: Evidence) -> NDArray[np.float64]:
-        """The policy's split, shape (n, K)."""
+        """The policy's split, shape (n, K); warns, once, of data that contradict the prior."""
+        self._hold_prior_against(evidence)
         return self.policy.weights(_scores(self.policy, evidence)[0])
+
+    def _hold_prior_against(self, evidence: Evidence) -> None:
+        """Warn where rates uniform on [0, 1] are likelier than the prior told, by CONTRADICTED on the batch's mean.
+
+        Under the prior that mean is a martingale that begins at 1, whoever splits the traffic: it ever exceeds x with
+        probability 1 / x at most (Ville 1939, "Etude critique de la notion de collectif"). Asked after 1, 2, 4, 8, ...
+        updates.
+        """
+        update = int(evidence.update.max(initial=0))
+        if self._held_against_data or not update or update & (update - 1):
+            return
+        odds = log_odds_against(evidence.raw_conversions, evidence.raw_visits, self.prior)
+        most = float(odds.max())
+        if most + np.log(np.exp(odds - most).sum() / self._num_experiments) > np.log(CONTRADICTED):
+            a, b = self.prior
+            self._held_against_data = True
+            self._warn(f"were told the prior Beta({a:g}, {b:g}), which hardly allows for the conversions that are seen")
+
+    def _warn(self, what: str) -> None:
+        warnings.warn(f"the weights {str(self.path)!r} {what}, and what they do there is untested", stacklevel=3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,4 +134,5 @@ def _scores(policy: Policy, evidence: Evidence) -> tuple[NDArray[np.float64], ND
         task.max_days,
         task.visits_per_day,
         evidence.prior,
+        task.updates_per_day,
     )

@@ -64,8 +64,9 @@ class FeatureTable:
         """The features of counts (..., K), at `day` (...), in the experiments' own tasks, if they have some."""
         task = self.task if own is None else own
         features = arm_features(
-            conversions, visits, day, task.max_days, task.visits_per_day, self.prior, self.names, np.float32
-        )
+            conversions, visits, day, task.max_days, task.visits_per_day, self.prior, self.names, np.float32,
+            self.task.updates_per_day,
+        )  # fmt: skip
         return features.reshape(*visits.shape[:-1], *self.shape)
 
 

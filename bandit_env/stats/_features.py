@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 MEAN, SD, LOGIT, LOG_VISITS = (FEATURES[name].code for name in ("mean", "sd", "logit", "log_visits"))
 LOG_PRECISION, LOG_LEFT, DAY, GAP = (FEATURES[name].code for name in ("log_precision", "log_left", "day", "gap"))
+LOG_BATCH, LOG_ARMS, LOG_STRENGTH = (FEATURES[name].code for name in ("log_batch", "log_arms", "log_strength"))
 TABLE = 1 << 13  # counts below it have their logarithms in tables; four of them stay in a core's cache
 _compiled = kept([Path(__file__), Path(__file__).with_name("feature_names.py")])
 
@@ -59,8 +60,8 @@ def _leaders(mean: Floats, visits: Floats) -> tuple[int, int]:
 
 @_compiled
 def fill(
-    conversions: Floats, visits: Floats, day: Floats, max_days: Floats, visits_per_day: Floats, prior: Prior,
-    codes: NDArray[np.int64], out: NDArray[Any],
+    conversions: Floats, visits: Floats, day: Floats, max_days: Floats, visits_per_day: Floats, updates_per_day: float,
+    prior: Prior, codes: NDArray[np.int64], out: NDArray[Any],
 ) -> None:  # fmt: skip
     """Write the features `codes` of n experiments of K arms into `out`, shape (n, K, F).
 
@@ -86,6 +87,12 @@ def fill(
             elif code == LOG_LEFT:
                 left = max(max_days[i * own_days] - day[i], 0.0)
                 out[i, :, f] = math.log10(1 + left * visits_per_day[i * own_visits])
+            elif code == LOG_BATCH:
+                out[i, :, f] = math.log10(visits_per_day[i * own_visits] / updates_per_day)
+            elif code == LOG_ARMS:
+                out[i, :, f] = math.log10(num_arms)
+            elif code == LOG_STRENGTH:
+                out[i, :, f] = math.log10(total)
             elif code == GAP:
                 best, second = _leaders(mean, visits[i])
                 for k in range(num_arms):

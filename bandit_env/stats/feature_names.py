@@ -27,6 +27,9 @@ FEATURES: dict[str, Feature] = {  # -1: not computed in _features.py
     "log_left": Feature(5, 0, 16),
     "day": Feature(6, 0, 1),
     "gap": Feature(7, -LARGEST_GAP, LARGEST_GAP),
+    "log_batch": Feature(8, -6, 16),
+    "log_arms": Feature(9, 0, 5),
+    "log_strength": Feature(10, -4, 13),
 }
 
 

@@ -20,6 +20,7 @@ def arm_features(
     prior: tuple[float, float] = (1.0, 1.0),
     names: Sequence[str] = DEFAULT_FEATURES,
     dtype: type[np.floating] = np.float64,
+    updates_per_day: float = 1,
 ) -> NDArray[Any]:
     """Describe every arm of an experiment by numbers of the order of 1.
 
@@ -30,7 +31,7 @@ def arm_features(
         visits: cumulative, shape (..., K).
         day: days elapsed, shape (...,).
         max_days: the horizon, in days, one number or shape (...,).
-        visits_per_day: traffic of one day, one number or shape (...,); only "log_left" depends on it.
+        visits_per_day: traffic of one day, one number or shape (...,), for "log_left" and "log_batch".
         prior: (a, b) of the Beta prior of every rate.
         names: which features, in which order:
 
@@ -42,8 +43,11 @@ def arm_features(
             - "log_left": log10(1 + visits left in the experiment), the same for every arm;
             - "day": the share of the horizon that has passed, 0 to 1, the same for every arm;
             - "gap": the posterior mean less the best one among the other arms, in standard deviations of the
-              difference, clipped to +-10. Of several others with that mean, the one with the fewest visits counts.
+              difference, clipped to +-10. Of several others with that mean, the one with the fewest visits counts;
+            - "log_batch", "log_arms", "log_strength": log10 of the mean traffic of an update, of K and of the prior's
+              pseudo-visits a + b, the same for every arm.
         dtype: of the result; computed in float64.
+        updates_per_day: updates in a day; only "log_batch" depends on it.
 
     Returns:
         Features, shape (..., K, F), F = len(names).
@@ -68,8 +72,9 @@ def arm_features(
     out = np.empty((*visits.shape, len(names)), dtype)
     _features.fill(
         np.ascontiguousarray(conversions).reshape(-1, num_arms), np.ascontiguousarray(visits).reshape(-1, num_arms),
-        days, np.ascontiguousarray(horizon), np.ascontiguousarray(traffic), _features.tabulate(float(a), float(b)),
-        np.array([FEATURES[name].code for name in names], np.int64), out.reshape(-1, num_arms, len(names)),
+        days, np.ascontiguousarray(horizon), np.ascontiguousarray(traffic), float(updates_per_day),
+        _features.tabulate(float(a), float(b)), np.array([FEATURES[name].code for name in names], np.int64),
+        out.reshape(-1, num_arms, len(names)),
     )  # fmt: skip
     if "probability_best" in names:
         from bandit_env.stats import posterior

@@ -1,4 +1,4 @@
-"""A prior from past experiments: the maximum of the beta-binomial likelihood (empirical Bayes).
+"""A prior from past experiments: the maximum of the beta-binomial likelihood (empirical Bayes); a prior against data.
 
 >>> past = fit_beta([40, 90, 38, 61, 22, 30], [1000, 1100, 900, 1300, 1000, 800])
 >>> round(past.a, 4), round(past.b, 3), past.flat
@@ -78,6 +78,30 @@ def fit_beta(conversions: ArrayLike, visits: ArrayLike) -> BetaFit:
     if not 0 < s.sum() < v.sum():
         raise ValueError(f"{s.sum():g} of {v.sum():g} visits converted; expected some that did and some that did not")
     return _Likelihood(s, v).fit()
+
+
+def log_odds_against(conversions: ArrayLike, visits: ArrayLike, prior: tuple[float, float]) -> Floats:
+    """How much likelier the counts are with rates uniform on [0, 1] than with rates from the prior Beta(a, b).
+
+    sum_k log m(s_k, v_k; 1, 1) - log m(s_k, v_k; a, b), m the beta-binomial likelihood. As visits come in, its
+    exponential is a martingale of mean 1 where the rates do come from the prior, whoever splits the traffic.
+
+    Args:
+        conversions, visits: of each arm, shape (..., K).
+        prior: (a, b).
+
+    Returns:
+        Natural logarithms, shape (...,).
+
+    >>> bool(log_odds_against([2, 3], [100, 100], (4, 96)) < 0 < log_odds_against([30, 25], [100, 100], (4, 96)))
+    True
+    """
+    from scipy.special import betaln
+
+    s, v = np.asarray(conversions, np.float64), np.asarray(visits, np.float64)
+    a, b = prior
+    told = betaln(a + s, b + v - s) - betaln(a, b)
+    return np.asarray((betaln(1 + s, 1 + v - s) - told).sum(axis=-1))
 
 
 class _Likelihood:

@@ -37,6 +37,12 @@ def test_clocks():
     np.testing.assert_allclose(column("log_visits")[2], np.log10([1001, 4001, 1001]), rtol=1e-14)
 
 
+def test_what_the_arms_share():
+    assert column("log_batch", updates_per_day=4)[:, 0].tolist() == [math.log10(25)] * 3
+    assert column("log_arms")[:, 1].tolist() == [math.log10(3)] * 3
+    np.testing.assert_allclose(column("log_strength", prior=(4, 96)), 2, rtol=1e-15)
+
+
 def test_gap_is_the_distance_to_the_best_of_the_others():
     # arms of 10 visits: means 4/12, 6/12, 2/12, variances m (1 - m) / 13
     sd = [math.sqrt(m * (1 - m) / 13) for m in (4 / 12, 6 / 12, 2 / 12)]

@@ -1,12 +1,15 @@
 """Trained policies as agents: the network's mathematics, the weights that ship, and files that are not ours."""
 
 import json
+import warnings
 from dataclasses import replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 import agents
+import bandit_env  # noqa: F401
 from agents.allocations.dynamic_programming import policy_of, policy_value
 from agents.allocations.learned import Learned
 from agents.policy import Policy, shipped
@@ -208,6 +211,35 @@ def test_task_outside_the_trained_range_is_warned_about():
     agent.reset(DAILY, 1, np.random.default_rng(0))  # no warning here
     with pytest.warns(UserWarning, match="trained for max_days from .* this task has 1000, .* untested"):
         agent.reset(replace(DAILY, max_days=1000), 1, np.random.default_rng(0))
+
+
+def test_what_else_is_outside_the_range():
+    agent = agents.make("learned", path="daily", prior=[4, 96])
+    with pytest.warns(UserWarning, match="trained for updates_per_day from 1 to 2; this task has 4, .* untested"):
+        agent.reset(replace(DAILY, updates_per_day=4), 1, np.random.default_rng(0))
+    agent = agents.make("learned", path="daily", prior=[40_000, 960_000])
+    with pytest.warns(UserWarning, match="trained for prior_strength from .* this task has 1e\\+06"):
+        agent.reset(DAILY, 1, np.random.default_rng(0))
+
+
+def warnings_of(agent, rates, size=200):
+    """What is warned of in 20 days of experiments with these rates."""
+    envs = gym.make_vec("bandit_env/DailyTraffic-v0", num_envs=size, rates=[0, 0], autoreset_mode="Disabled")
+    agent.reset(DAILY, size, np.random.default_rng(0))
+    observation, _ = envs.reset(seed=1, options={"rates": rates})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            observation, *_ = envs.step(agent.act(observation, np.arange(size)))
+    return [str(warning.message) for warning in caught]
+
+
+def test_prior_that_the_data_contradict():
+    told = agents.make("learned", path="daily", prior=[4, 96])
+    (said,) = warnings_of(told, np.full((200, 2), 0.25))
+    assert "told the prior Beta(4, 96), which hardly allows for the conversions that are seen" in said
+    assert not warnings_of(told, np.random.default_rng(2).beta(4, 96, (200, 2)))
+    assert not warnings_of(agents.make("learned", path="daily"), np.full((200, 2), 0.25))  # nothing was told
 
 
 def test_learned_stop_ships_the_arm_with_the_largest_score():

@@ -3,8 +3,9 @@
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy.stats import betabinom
 
-from bandit_env.stats.prior import fit_beta
+from bandit_env.stats.prior import fit_beta, log_odds_against
 
 # Gelman et al., Bayesian Data Analysis, table 5.1: (tumours, rats) in 71 groups
 RATS = [
@@ -103,3 +104,15 @@ def test_arms_without_visits_tell_nothing():
 def test_bad_history_is_named(conversions, visits, message):
     with pytest.raises(ValueError, match=message):
         fit_beta(conversions, visits)
+
+
+def test_odds_against_a_prior_are_a_ratio_of_beta_binomials():
+    s, v = np.array([[3, 30], [0, 5]]), np.array([[100, 100], [40, 7]])
+    expected = betabinom.logpmf(s, v, 1, 1) - betabinom.logpmf(s, v, 4, 96)
+    np.testing.assert_allclose(log_odds_against(s, v, (4, 96)), expected.sum(axis=1), rtol=1e-10)
+
+
+def test_odds_against_a_prior_that_is_right_are_1_on_average():
+    s = np.arange(51)
+    odds = np.exp(log_odds_against(s[:, None], np.full((51, 1), 50), (4, 96)))
+    assert odds @ betabinom.pmf(s, 50, 4, 96) == pytest.approx(1, rel=1e-10)
