@@ -42,9 +42,9 @@ PAGE = """\
 
 <!-- made by: python scripts/compare_peers.py --out docs/peers.md -->
 
-The programs are in [scripts/peers](../scripts/peers). Each is one process of one thread, asked in turn with the others;
-what is shown is the best of {rounds} rounds, in seconds of the processor ({machine}, Python {python}). Read the ratios
-rather than the speeds. Errors are against exact values.
+The programs are in `scripts/peers`. Each is one process of one thread, asked in turn with the others; what is shown is
+the best of {rounds} rounds, in seconds of the processor ({machine}, Python {python}). Read the ratios rather than the
+speeds. Errors are against exact values. What does not install here is a row that says so.
 """
 
 

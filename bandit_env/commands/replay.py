@@ -6,7 +6,6 @@ from pathlib import Path
 
 from bandit_env.commands import interrupt
 from bandit_env.commands.common import add_engine, complain, console, engine, progress
-from bandit_env.commands.words import print_list
 from bandit_env.errors import ExperimentError, StorageError
 
 HELP = "play published tables again"
@@ -37,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
 
     known = replays.available()
     if options.list:
-        print_list(map(show.list_line, known.values()), indent=33)
+        print(*map(show.list_line, known.values()), sep="\n")  # a line each, however long: for grep
         return 0
     if options.replications is not None and options.replications < 2:
         raise ExperimentError(f"--replications: found {options.replications}; expected at least 2")

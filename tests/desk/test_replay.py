@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bandit_env.desk.replay.entry import AGREES, DISAGREES, KNOWN, Entry, Figure
 from bandit_env.desk.replay.published import simulators
 from bandit_env.errors import ExperimentError
 
+PAGE = Path(__file__).parents[2] / "docs" / "replay.md"
 EXACT = [
     "scott-2013-sample-sizes",
     "r-power-prop-test",
@@ -172,6 +174,12 @@ def test_what_is_exact_agrees(name):
     outcome = replays.replay(name)
     assert outcome.verdict == AGREES, [figure for figure in outcome.figures if figure.verdict != AGREES]
     assert not any(figure.error for figure in outcome.figures)
+    assert "\n".join(show.section(outcome)) in PAGE.read_text(encoding="utf-8"), "docs/replay.md is to be made anew"
+
+
+def test_the_page_has_all_entries():
+    found = [line.removeprefix("## ") for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:3] == "## "]
+    assert found == list(replays.available())
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,12 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
         entry = outcome.entry
         lines.append(f"| [{entry.name}](#{entry.name}) | {entry.source} | {outcome.verdict} |")
     for outcome in outcomes:
-        lines += ["", *_section(outcome)]
+        lines += ["", *section(outcome)]
     return "\n".join(lines) + "\n"
 
 
-def _section(outcome: Outcome) -> Iterator[str]:
+def section(outcome: Outcome) -> Iterator[str]:
+    """Lines of Markdown: an entry's source, what it is played from, and its figures."""
     entry = outcome.entry
     yield from (f"## {entry.name}", "", f"{entry.source}: {entry.settings}.")
     if entry.experiment is not None:
@@ -110,8 +111,5 @@ def _decimals(value: float, digits: int = 1) -> int:
 def _verdict(figure: Figure) -> str:
     if not figure.known:
         return figure.verdict
-    return (
-        f"agrees, within the error, though {figure.known}"
-        if figure.verdict == AGREES
-        else f"{figure.verdict}: {figure.known}"
-    )
+    link = ", within the error, though " if figure.verdict == AGREES else ": "
+    return figure.verdict + link + figure.known
