@@ -16,7 +16,6 @@ from bandit_env.experiment.sweep import choose_engine, execute
 from bandit_env.views import figures
 
 ROOT = Path(__file__).parents[1]
-TRACES = 20  # experiments to choose a typical one from
 WANTED = {
     "ab_test": ("weights", "savings", "regret", "operating-characteristic"),
     "six_arms": ("weights", "savings", "daily-cost"),
@@ -30,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for name, kinds in WANTED.items():
-        experiment = config.load(ROOT / "configs" / f"{name}.toml", replications=options.replications, traces=TRACES)
+        experiment = config.load(ROOT / "configs" / f"{name}.toml", replications=options.replications)
         run = execute(experiment, engine=choose_engine(None))
         for drawing in figures.all_figures(run):
             if drawing.name in [f"{name}-{kind}" for kind in kinds]:
