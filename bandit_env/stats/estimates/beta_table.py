@@ -36,7 +36,7 @@ from bandit_env.stats._special.lanes import (
 Floats = NDArray[np.float64]
 
 DEPTH = 29.0  # the table ends where the density is below e^-29 of its peak
-LENGTH = 0.42  # of a panel, at most
+LENGTH = 0.36  # of a panel, at most
 NODES = WIDTH  # of a panel
 MOST_PANELS = 800
 # where in a table's record these stand
