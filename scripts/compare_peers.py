@@ -252,8 +252,10 @@ def table(title: str, unit: str, peers: list[Peer]) -> str:
             cells[3] = "" if peer is ours or not ours.speed else f"{ours.speed / peer.speed:,.3g}"
             cells[4:] = [f"{peer.error:.1e}" if peer.error is not None else ""] * errors
         lines.append(f"| {' | '.join(cells)} |")
-    faster = [peer.name for peer in peers if not peer.ours and peer.speed > ours.speed > 0]
-    return "\n".join([*lines, *(["", f"Faster than ours: {'; '.join(faster)}."] if faster else []), ""])
+    for own in (peer for peer in peers if peer.ours and peer.speed):
+        if faster := [peer.name for peer in peers if not peer.ours and peer.speed > own.speed]:
+            lines += ["", f"Faster than {own.name}: {'; '.join(faster)}."]
+    return "\n".join([*lines, ""])
 
 
 def main(arguments: list[str] | None = None) -> int:
