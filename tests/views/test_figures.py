@@ -355,9 +355,15 @@ def test_colours_are_the_names_in_all_figures():
             ["epsilon=0.1", "epsilon=0.2"],
         ),
         (
+            [f"epsilon-greedy, epsilon=0.{i}, floor=0.{j}5" for i in (1, 2) for j in (0, 1)],
+            [f"epsilon=0.{i}, floor=0.{j}5" for i in (1, 2) for j in (0, 1)],
+        ),
+        (
             ["google-2013, with an early stop of mine", "google-2013, with an early end of mine"],
             ["stop", "end"],
         ),
+        (["x" * 40, "x" * 39 + "y"], ["x…xxx", "y"]),
+        (["thompson", "a" * 49 + "b"], ["thompson", "b"]),
     ],
 )
 def test_long_names_are_cut_where_they_do_not_differ(names, shown):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_LINES = 10  # arms of an experiment that are drawn, and rates in a caption
+MOST_CUT = 4  # agents of which a caption says one by one how many experiments the horizon cut
 MAX_AGENTS = 12  # that a figure shows beside each other: as many as there are colours
 
 
@@ -79,6 +80,9 @@ class Scene:
         cut = [f"{agent} {100 * share:.3g} %" for agent, share in shares if share]
         if not cut:
             return ""
+        if len(cut) > MOST_CUT:
+            low, high = min(share for _, share in shares), max(share for _, share in shares)
+            cut = [f"{100 * low:.3g} to {100 * high:.3g} % of each agent's"]
         horizon = f"{self.unit} {series.in_units(cells[0], cells[0].task.max_days):,.10g}"
         return f"  ·  undecided, and cut by the horizon ({horizon}): {', '.join(cut)}"
 

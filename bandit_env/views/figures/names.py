@@ -48,9 +48,10 @@ def shorten(names: Sequence[str]) -> dict[str, str]:
     """
     long = [name for name in dict.fromkeys(names) if len(name) > MAX_NAME]
     shown = {name: name for name in names} | dict(zip(long, _without_common_words(long)))
+    whole = dict(shown)
     for name in long:
         if len(shown[name]) > MAX_NAME:
-            others = [shown[other] for other in shown if other != name]
+            others = [whole[other] for other in shown if other != name]
             shown[name] = _around(shown[name], _differs_at(shown[name], others))
     seen: dict[str, int] = {}
     for name, text in shown.items():
@@ -61,12 +62,12 @@ def shorten(names: Sequence[str]) -> dict[str, str]:
 
 
 def _without_common_words(names: Sequence[str]) -> list[str]:
-    """Names without the longest run of words, but for the first, that they all have in the same places."""
+    """Names without the longest run of words that they all have in the same places."""
     words = [re.findall(r"\S+\s*", name) for name in names]
     if len(names) < 2 or len({len(one) for one in words}) > 1:
         return list(names)
     common = [len(set(column)) == 1 for column in zip(*words)]
-    runs = [match.span() for match in re.finditer("y+", "".join("ny"[is_common] for is_common in (False, *common[1:])))]
+    runs = [match.span() for match in re.finditer("y+", "".join("ny"[is_common] for is_common in common))]
     if not runs:
         return list(names)
     start, end = max(runs, key=lambda run: sum(map(len, words[0][run[0] : run[1]])))
@@ -82,6 +83,8 @@ def _differs_at(name: str, others: Sequence[str]) -> int:
 def _around(name: str, place: int) -> str:
     """The beginning of a name, and what stands around a place in it."""
     head = name[: MAX_NAME // 3]
+    if place < MAX_NAME // 2:
+        return f"{name[: MAX_NAME // 2]}…{name[1 - MAX_NAME // 2 :]}"
     if place < MAX_NAME - 1:
         return f"{name[: MAX_NAME - 1]}…"
     room = MAX_NAME - len(head) - 2

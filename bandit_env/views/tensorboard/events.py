@@ -38,6 +38,8 @@ TensorBoard alters curves before it draws them. It **smooths** them (0.6 at firs
 that a regret of 13 may look like 11) and leaves **outliers** out of the scale. To see what was written, set *Smoothing*
 to 0 and untick *Ignore outliers in chart scaling*, at the right of *Time Series* and at the left of *Scalars*.
 
+Of more than 40 runs TensorBoard ticks none at first on the pages other than *Time Series*: tick some at the left.
+
 Steps are days, or visits where a step of the world is one. Of `final/*`, `estimate/*`, `progress/*`, `distribution/*`
 they are numbers of experiments.
 """

@@ -18,6 +18,7 @@ from bandit_env.experiment.results import Cell, Run
 Value = bool | float | str
 BLANK = "–"
 GROUPS = {"rule": "bandit_env.stopping_rules", "memory": "bandit_env.memories"}
+READABLE = 8  # labels beside an axis
 LISTED = 10  # entries of a list, such as rates, beyond which it is cut short
 
 
@@ -25,7 +26,11 @@ def rows(run: Run) -> list[dict[str, Value]]:
     """Each cell's parameters, all with the same names, those that differ first."""
     flat = [_flat(cell, run_name(run)) for cell in run.cells]
     names = list(dict.fromkeys(name for one in flat for name in one))
-    order = sorted(names, key=lambda name: (not differs(flat, name), name not in ("run", "scenario")))
+    sweep = len({cell.agent for cell in run.cells}) > READABLE  # whose labels say what the columns say, one by one
+    places = {"agent": 2 if sweep and any(differs(flat, name) for name in names if "." in name) else 0}
+    order = sorted(
+        names, key=lambda name: (not differs(flat, name), places.get(name, 1), name not in ("run", "scenario"))
+    )
     return [dict(zip(order, row)) for row in zip(*(_column([one.get(name) for one in flat]) for name in order))]
 
 
