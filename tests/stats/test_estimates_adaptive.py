@@ -225,13 +225,43 @@ def test_bad_logs_are_named(change, message):
         estimate_difference(**({"conversions": C, "visits": N, "weights": W} | change))
 
 
+@pytest.mark.parametrize(
+    ("weights", "visits", "message"),
+    [
+        ([[0.5, 0.5], [0.3, 0.6]], [[9, 9], [9, 9]], r"weights\[1\] sum to 0.9; expected 1"),
+        (
+            [[0.5, 0.5], [0.0, 1.0]],
+            [[9, 9], [1, 9]],
+            r"weights\[1, 0\] is 0 where visits\[1, 0\] is 1.0; expected above 0",
+        ),
+        ([[0.5, 0.5], [0.0002, 0.9998]], [[9, 9], [0, 9]], r"weights\[1, 0\] is 0.0002; expected at least 0.001"),
+    ],
+)
+def test_a_stream_refuses_weights_that_cannot_be(weights, visits, message):
+    for method in ("aipw", "aipw-equal"):
+        sums = streaming(method, 2, 2)
+        with pytest.raises(ValueError, match=message):
+            sums.update(np.array(weights), np.array(visits, float), np.ones((2, 2)))
+        assert not sums.h.any()  # nothing was added
+    streaming("stratified", 2, 2).update(np.array(weights), np.array(visits, float), np.ones((2, 2)))  # reads none
+
+
+def test_no_such_method_or_control():
+    with pytest.raises(ValueError, match="unknown method 'wald'; expected one of aipw, aipw-equal, batched-ols, strat"):
+        streaming("wald", 1, 2)
+    for method in METHODS:
+        with pytest.raises(ValueError, match="control is 2; expected an arm's index, from -2 to 1"):
+            streaming(method, 1, 2, control=2)
+
+
 def test_what_is_allowed():
     rounded = [[0.5, 0.5 + 1e-7], [0.3, 0.7]]  # weights in a log are rounded
     estimate_rates(C, N, rounded)
     estimate_rates(C, N, [[0.5, 0.5], [0.0009, 0.9991]], least_weight=0)
     estimate_difference([[2, 3], [0, 5]], [[50, 50], [0, 100]], [[0.5, 0.5], [0, 1]], least_weight=0)
-    with pytest.raises(ValueError, match="level is 1"):
-        estimate_rates(C, N, W).interval(1)
+    for level in (0, 1, -0.5, 1.95, np.nan):
+        with pytest.raises(ValueError, match=f"level is {level}; expected a number between 0 and 1, both excluded"):
+            estimate_rates(C, N, W).interval(level)
     with pytest.raises(ValueError, match="weighting is 'root'"):
         AIPW(1, 2, weighting="root")
     low, high = estimate_rates(C, N, W).interval(0.9)

@@ -68,8 +68,9 @@ def test_wilson_solves_the_score_equation():
     "interval", [rate_interval, wald_interval, wilson_interval, newcombe_interval, lift_interval, difference_interval]
 )
 def test_bad_arguments_are_named(interval):
-    with pytest.raises(ValueError, match="level is 0; expected a number between 0 and 1"):
-        interval([1, 2], [10, 10], level=0)
+    for level in (0, 1, -0.95, 95, np.nan):
+        with pytest.raises(ValueError, match=f"level is {level}; expected a number between 0 and 1, both excluded"):
+            interval([1, 2], [10, 10], level=level)
     with pytest.raises(ValueError, match=r"conversions\[1\] is 12.0"):
         interval([1, 12], [10, 10])
     with pytest.raises(ValueError, match=r"visits\[0\] is -1.0"):

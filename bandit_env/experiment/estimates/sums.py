@@ -58,19 +58,20 @@ class Estimates:
         """Add the update that the experiments `served` have just had."""
         if not served.size:
             return
-        visits, conversions = (after[name][served] - before[name][served] for name in ("visits", "conversions"))
+        rows = slice(None) if served.size == len(self._visits) else served  # copies cost as much as the sums
+        visits, conversions = (after[name][rows] - before[name][rows] for name in ("visits", "conversions"))
         available = None
         if self._plan.task.changes_arms:
             available = self._plan.task.available(before["day"][served, 0])
         if self._sums:
-            weights = _weights(actions[served, :-1], available)
+            weights = _weights(actions[rows, :-1], available)
             for sums in self._sums.values():
                 sums.add(weights, visits, conversions, served, available)
         if self._state is not None:
             known = np.minimum(conversions, visits)  # where delays bring more, the test does not hold anyway
             log_e = e_process.update_state(self._state, known, visits, rows=served)
-            self._log_e[served] = log_e
-            self._most_e[served] = np.maximum(self._most_e[served], log_e)
+            self._log_e[rows] = log_e
+            self._most_e[rows] = np.maximum(self._most_e[rows], log_e)
         if self._moves:
             self._add_truth(served, visits.sum(axis=1, keepdims=True), info["rates"][served], available)
 
