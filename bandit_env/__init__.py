@@ -5,7 +5,7 @@ Importing registers the ids; nothing heavy is loaded before an environment is ma
 
 import gymnasium
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 for _name, _module in (
     ("DailyTraffic", "daily_traffic"),
