@@ -137,7 +137,7 @@ def page(
     """
     from matplotlib.figure import Figure
 
-    caption = textwrap.fill(caption, CAPTION_LETTERS)
+    caption = textwrap.fill(caption.replace(" %", "\u00a0%"), CAPTION_LETTERS)
     foot = BOTTOM + 0.15 * caption.count("\n")
     row_gap = 0.22 + headings * HEADING
     total = TOP + headings * HEADING + rows * height + (rows - 1) * row_gap + foot
@@ -256,7 +256,7 @@ def label_points(axes: "Axes", points: Sequence[tuple[float, float, float, str, 
     left, right = axes.get_xlim()
     gap = (high - low) * size * 1.25 / 72 / inches
     beside = 0.012 * (right - left)  # of a point without a bar to speak of
-    places = spread([point[1] for point in points], gap, low, high)
+    places = spread([point[1] for point in points], gap, low + 0.6 * gap, high)  # none on the axis
     for (x, y, end, text, ink), place in zip(points, places):
         start = max(end, x + beside) + beside / 2
         axes.annotate(short(text), (x, y), (start, place), color=ink, size=size, va="center")

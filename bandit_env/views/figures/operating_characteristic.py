@@ -55,5 +55,5 @@ def _point(axes: "Axes", cell: Cell, column: str, ink: str, layer: float) -> tup
     share, (low, high) = 100 * float(rows[column].mean()), wilson(int(rows[column].sum()), len(rows))
     axes.plot([mean - half, mean + half], [share] * 2, color=ink, lw=1.4, alpha=0.6, zorder=layer - 1)
     axes.plot([mean] * 2, [100 * low, 100 * high], color=ink, lw=1.4, alpha=0.6, zorder=layer - 1)
-    axes.plot(mean, share, "o", color=ink, ms=7, mec="white", mew=1, zorder=layer)
+    axes.plot(mean, share, "o", color=ink, ms=7, mec="white", mew=1, zorder=layer, clip_on=False)
     return mean, share, mean + half
