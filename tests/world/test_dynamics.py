@@ -286,6 +286,19 @@ def test_what_the_shipped_arm_loses_is_counted_to_loss_days(declared):
     assert (info["regret_after"], info["loss_after"]) == (10 * 10 * gap, 18 * 10 * gap)
 
 
+@pytest.mark.parametrize("world", [{}, {"weekday_traffic": [1] * 7}])
+@pytest.mark.parametrize(("updates", "behind"), [(3, 101), (4, 134), (5, 168), (6, 202)])
+def test_a_stop_within_a_day_leaves_what_is_left_of_its_traffic(updates, behind, world):
+    """101 visits in three updates are 33, 34 and 34; also where traffic follows the weekday."""
+    world |= {"visits_per_day": 101, "updates_per_day": 3, "max_days": 4, "min_days": 0, "loss_days": 6}
+    env = DailyTrafficEnv(rates=[0.25, 0.5], **world)
+    env.reset(seed=0)
+    for _ in range(updates):
+        env.step(encode_action([1, 1]))
+    *_, info = env.step(encode_action([1, 1], 0))
+    assert (info["regret_after"], info["loss_after"]) == (0.25 * (404 - behind), 0.25 * (606 - behind))
+
+
 @pytest.mark.parametrize(
     ("rates", "weights", "leader"), [([0, 1], [1, 0], 0), ([1, 0], [1, 1], 0), ([0, 1], [1, 1], 1)]
 )
