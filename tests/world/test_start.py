@@ -99,6 +99,16 @@ def test_a_run_from_counts_is_that_of_environments_reset_to_them():
     assert cell.traces[0].visits[0].tolist() == [400, 600]
 
 
+def test_a_run_from_counts_counts_its_updates_from_the_first_day():
+    start = {"visits": [400, 600], "conversions": [10, 30], "day": 10.5}
+    world = {"rates": [0.04, 0.05], "updates_per_day": 2, "min_days": 14, "max_days": 20, "start": start}
+    cell = run(world, ["uniform"], 5, seed=4, traces=1).cells[0]
+    assert cell.curves["day"].tolist() == [day / 2 for day in range(22, 41)]  # at the end of each update
+    assert cell.traces[0].day.tolist() == [day / 2 for day in range(21, 40)]
+    first = cell.curves["day"][cell.curves["value_n"] > 0].iloc[0]
+    assert 14.5 <= first <= 16  # from day 14 on, on a grid of updates
+
+
 def test_starts_survive_json():
     scenario = Scenario(start={"visits": np.array([4.0, 4.0]), "conversions": [1, 2]})
     assert scenario.start == {"visits": [4, 4], "conversions": [1, 2], "day": 0}
