@@ -218,6 +218,37 @@ def test_counts_of_a_row_fit_the_task_that_it_draws():
     assert 0 < fits < 8
 
 
+DAYS = {"distribution": "uniform", "low": 0, "high": 7}
+
+
+@pytest.mark.parametrize("sampler", [{"min_days": DAYS}, lambda rng: {"min_days": rng.uniform(0, 7)}])
+def test_no_drawn_task_may_end_before_all_arms_were_served_a_day(sampler):
+    env = gym.make(RAW, rates=[0.1, 0.2, 0.3], joins=[0, 2, 4], max_days=9, sampler=sampler)
+    found = []
+    for seed in range(12):
+        env.reset(seed=seed)
+        terminated, least = False, env.unwrapped.task.min_days
+        while not terminated:
+            observation, _, terminated, _, info = env.step(encode_action([1, 1, 1], 2))
+        assert info["stopping_day"] == np.ceil(least)
+        assert observation["visits"].min() > 0
+        found.append(least)
+    assert min(found) == 5 < max(found)
+
+
+def test_a_longer_horizon_than_a_function_was_tried_with_fits_the_observation_space():
+    seldom = lambda rng: {"max_days": 40 if rng.random() < 0.002 else 3}  # noqa: E731
+    env = gym.make_vec(RAW, num_envs=2000, autoreset_mode="Disabled", sampler=seldom)
+    assert env.unwrapped.world.scenario.max_days == 3  # of those that it was tried with
+    env.reset(seed=0)
+    for _ in range(5):
+        observations = env.step(np.tile(encode_action([1, 1]), (2000, 1)))[0]
+    assert observations["day"].max() == 5
+    assert observations in env.observation_space
+    table = gym.make(RAW, sampler={"max_days": {"distribution": "uniform", "low": 3, "high": 40}})
+    assert table.observation_space["day"].high == 40
+
+
 def not_reproducible():
     numbers = iter(range(10**6))
     return lambda rng: {"max_days": 20 + next(numbers)}
