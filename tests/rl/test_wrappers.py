@@ -177,6 +177,24 @@ def test_vector_wrappers_conform_in_all_modes(env_id, single, vector, arguments)
     )
 
 
+def test_an_experiment_that_idles_remembers_its_own_last_step():
+    """Disabled mode: what is sent to a row that has ended is ignored, and is no part of its history."""
+    envs = gym.make_vec(DAILY, num_envs=2, autoreset_mode="Disabled", **WORLD)
+    env = ArmFeaturesVector(envs, flat=True, history=True)
+    env.reset(seed=0)
+    going, declares, other = np.float32([[0.25, 0.5, 0.25, 0], [0, 1, 0, 1], [1, 0.5, 0, 1]])
+    env.step(np.array([going, going]))
+    shown, rewards, ended, *_ = env.step(np.array([declares, going]))
+    assert ended.tolist() == [True, False]
+    assert shown[:, -5:].tolist() == [[*declares, np.float32(rewards[0])], [*going, np.float32(rewards[1])]]
+    again, rewards, *_ = env.step(np.array([other, going]))
+    assert again[0, -5:].tolist() == shown[0, -5:].tolist()
+    assert again[1, -5:].tolist() == [*going, np.float32(rewards[1])]
+    begun = env.reset(options={"reset_mask": np.array([True, False])})[0]
+    assert begun[0, -5:].tolist() == [0] * 5
+    assert begun[1, -5:].tolist() == again[1, -5:].tolist()
+
+
 @pytest.mark.parametrize(("single", "vector", "arguments"), [*WRAPPERS, (AllocationMenu, AllocationMenuVector, {})])
 def test_vector_wrappers_on_gymnasium_s_vectors(single, vector, arguments):
     mode = gym.vector.AutoresetMode.SAME_STEP

@@ -26,7 +26,8 @@ class ArmFeatures(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         names: which features, see `bandit_env.stats.features.arm_features`.
         prior: (a, b) of the Beta prior under which the learner sees the counts. It need not be the environment's.
         flat: one row of K F numbers, arm by arm, instead of the table.
-        history: append the last action (an arm as a one-hot) and the last reward, 0 at first; needs `flat`.
+        history: append the last action (an arm as a one-hot) and the last reward, 0 at first; needs `flat`. An
+            experiment that has ended, and idles in Disabled mode, keeps those of its last step.
 
     Raises:
         ValueError: an unknown feature, another observation, or `history` of a table.
