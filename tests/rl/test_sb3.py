@@ -111,6 +111,26 @@ def test_attributes_methods_and_wrappers():
         native.get_attr("nothing")
 
 
+@pytest.mark.parametrize(("terminated", "truncated"), [(True, False), (False, True), (True, True)])
+def test_an_end_is_a_time_limit_s_only_where_nothing_else_ended_it(terminated, truncated):
+    """As SB3's DummyVecEnv has it: "TimeLimit.truncated" is truncated and not terminated."""
+
+    class Ends(gym.vector.VectorWrapper):
+        def step(self, actions):
+            observations, rewards, ends, _, infos = self.env.step(actions)
+            return observations, rewards, ends & terminated, ends & truncated, infos
+
+    world = {"max_days": 2, "min_days": 2, "autoreset_mode": "SameStep"}
+    native = NativeVecEnv(Ends(gym.make_vec(DAILY, num_envs=2, **world)))
+    native.reset()
+    told = []
+    for _ in range(3):
+        *_, dones, infos = native.step(np.zeros((2, 3), np.float32))
+        told.append((dones.tolist(), [info["TimeLimit.truncated"] for info in infos]))
+    assert told[:2] == [([False] * 2, [False] * 2)] * 2
+    assert told[2] == ([True] * 2, [truncated and not terminated] * 2)
+
+
 def test_other_autoreset_mode_is_refused():
     with pytest.raises(ValueError, match='expected autoreset_mode="SameStep"'):
         NativeVecEnv(gym.make_vec(DAILY, num_envs=2))

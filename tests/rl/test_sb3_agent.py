@@ -66,6 +66,15 @@ def test_it_does_what_the_model_does_in_its_environment(files, name, plain):
         seen, *_ = env.step(chosen)
 
 
+def test_it_may_stop_from_min_days_on(files, monkeypatch):
+    agent = agents.make("sb3", path=str(files["ppo"][2]))
+    agent.reset(TASK, 4, np.random.default_rng(0))
+    monkeypatch.setattr(agent, "_choose", lambda features: np.tile(np.float32([0.2, 0.8, 1]), (len(features), 1)))
+    counts = {"visits": np.full((4, 2), 700.0), "conversions": np.full((4, 2), 30.0)}
+    days = np.array([[0], [13], [14], [15]], np.float64)  # min_days is 14
+    assert agent.act(counts | {"day": days}, np.arange(4))[:, -1].tolist() == [0, 0, 1, 1]
+
+
 def test_beside_thompson_in_one_table(files, tmp_path):
     scenario = {"prior": [4, 96], "num_arms": 2, "max_days": 20}
     players = [{"name": "sb3", "path": str(files["ppo"][2])}, {"name": "thompson"}]
