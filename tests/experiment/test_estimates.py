@@ -110,6 +110,16 @@ def test_the_truth_is_the_mean_of_the_days_served(cell):
     assert rows["true_difference_2"].tolist() == pytest.approx([0.03] * 3)
 
 
+def test_the_true_difference_is_that_of_the_days_on_which_both_were_there():
+    """The control joins on day 5 and doubles its rate on day 10; arm 2 leaves on day 15 of 25."""
+    effects = [{"effect": "step", "day": 10, "factor": 2.0, "arm": 0}]
+    world = WORLD | {"effects": effects, "joins": [5, 0, 0], "leaves": [None, None, 15], "visits_per_day": 100}
+    rows = run(world, ["uniform"], 3, seed=1, executor=1, estimates=["wald"]).cells[0].episodes
+    assert rows["true_rate_0"].tolist() == pytest.approx([(5 * 0.04 + 15 * 0.08) / 20] * 3)
+    assert rows["true_difference_1"].tolist() == pytest.approx([0.05 - (5 * 0.04 + 15 * 0.08) / 20] * 3)
+    assert rows["true_difference_2"].tolist() == pytest.approx([0.07 - (5 * 0.04 + 5 * 0.08) / 10] * 3)
+
+
 @pytest.mark.parametrize(
     ("agent", "smallest"),
     [({"name": "thompson"}, "0"), ({"name": "thompson", "floor": 0.0005}, "0.0005"), ({"name": "ucb1"}, "0")],
