@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -99,6 +100,29 @@ def test_workers_that_always_die_end_in_one_error(tmp_path):
     (tmp_path / "marks").mkdir()
     with pytest.raises(WorkerError, match="died 3 times with nothing finished"):
         run(WORLDS[0], [Killing(str(tmp_path / "marks"), times=1000)], 4000, executor=2)
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Kills the process that tries it first."""
+
+    mark: Path
+    size: int = 1
+
+
+def survive(job, progress):
+    try:
+        job.mark.touch(exist_ok=False)
+    except FileExistsError:
+        return job.mark.name
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_deaths_with_something_finished_in_between_end_nothing(tmp_path):
+    """Four of them, one more than may come in a row."""
+    jobs = deque(Deadly(tmp_path / str(n)) for n in range(4))
+    found = LocalProcesses(1).map(survive, jobs, lambda count: None)
+    assert [name for _, name in found] == ["0", "1", "2", "3"]
 
 
 def double(job, progress):
