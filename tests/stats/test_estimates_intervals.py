@@ -217,6 +217,21 @@ def test_means():
     assert integrate.trapezoid(difference.pdf(x)[:, 1], x[:, 0]) == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.parametrize("control", [1, 2, -1])
+@pytest.mark.parametrize("posterior", [Lift, Difference])
+def test_any_arm_can_be_the_control(posterior, control):
+    """The same as with the control moved to the first place."""
+    conversions, visits = np.array([[4, 50, 45], [7, 8, 0]]), np.array([[100, 1000, 900], [60, 90, 30]])
+    order = [control % 3, *(arm for arm in range(3) if arm != control % 3)]
+    found = posterior(conversions, visits, control=control, prior=(2, 3))
+    expected = posterior(conversions[:, order], visits[:, order], prior=(2, 3))
+    for name, arguments in (("mean", ()), ("pdf", (0.01,)), ("cdf", (0.01,)), ("quantile", (0.3,))):
+        ours, theirs = (getattr(one, name)(*arguments) for one in (found, expected))
+        np.testing.assert_allclose(ours[:, order], theirs, rtol=1e-9, err_msg=name)
+    for ours, theirs in zip(found.interval(0.9), expected.interval(0.9), strict=True):
+        np.testing.assert_allclose(ours[:, order], theirs, rtol=1e-9)
+
+
 def test_shapes_and_limits():
     conversions, visits = np.arange(12).reshape(2, 2, 3), np.full((2, 2, 3), 50)
     low, high = lift_interval(conversions, visits, control=2)

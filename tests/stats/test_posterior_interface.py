@@ -77,6 +77,18 @@ def test_bad_quantiles(quantile):
         potential_value_remaining([1, 2], [3, 4], quantile)
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("workers", [None, 1, 2, 3])
+def test_an_invalid_count_is_named_by_its_own_place_whoever_finds_it(function, workers):
+    """Rows are shared out to threads in slices of whole blocks of 1,024."""
+    visits = np.full((2500, 2), 10.0)
+    for row, arm in ((2400, 1), (1500, 0), (30, 1)):  # from the last slice to the first
+        conversions = np.full((2500, 2), 3.0)
+        conversions[row, arm] = 11
+        with pytest.raises(ValueError, match=rf"conversions\[{row}, {arm}\] is 11.0; expected a number from 0 to"):
+            function(conversions, visits, workers=workers)
+
+
 def test_bad_control_and_workers():
     with pytest.raises(ValueError, match="control is 2; expected an arm's index, from -2 to 1"):
         probability_beats([1, 2], [3, 4], control=2)
