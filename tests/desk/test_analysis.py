@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bandit_env import cli
 from bandit_env.desk import analyse
+from bandit_env.desk.forecast import Forecast
+from bandit_env.desk.report import words
 from bandit_env.errors import ExperimentError
 
 TOTALS = {"arm": ["old", "new"], "visits": [1000, 1000], "conversions": [40, 50]}
@@ -101,6 +104,14 @@ def test_forecast_of_what_is_over():
     assert never.undecided == 1
     assert never.quantile(0.2) == 10
     assert (never.within(28), never.ships_best) == (0, None)
+
+
+def test_a_day_s_last_minute_is_within_it_and_the_horizon_cuts_quantiles():
+    """Five futures: decided after 1, 7, 7 and 8 days, and one that the horizon, 30 days on, cuts."""
+    ahead = Forecast(np.array([1.0, 7, 7, 8, 30]), 0.2, 1.0, 20, 100, 50, "thompson", "value-remaining", 0)
+    assert [ahead.within(days) for days in (0, 1, 6.9, 7, 8, 30)] == [0, 0.2, 0.2, 0.6, 0.8, 0.8]
+    assert [words.left(ahead, q) for q in (0.2, 0.6, 0.8, 0.95)] == ["1", "7", "8", "at least 30"]
+    assert words.left(replace(ahead, undecided=0.0), 0.95) == "30"  # it decides on the last day
 
 
 def test_forecast_needs_day_and_traffic():
