@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from play import first_action
+from play import first_action, observe
 
 import agents
 from bandit_env.world.task import Task
@@ -37,6 +37,18 @@ def test_a_hundred_visits_of_every_arm_come_first(name):
 def test_growthbook_serves_every_arm_one_in_a_hundred():
     assert weights("growthbook", [10, 900], [10_000, 10_000]) == pytest.approx([0.01, 0.99], abs=1e-6)
     assert agents.make("growthbook").parameters["memory"]["days"] == 1
+
+
+@pytest.mark.parametrize("name", ["growthbook", "amplitude"])
+def test_all_users_served_count_towards_the_least_whatever_the_memory_makes_of_them(name):
+    """On day 1 arm 1 was served nothing, so that period-weighted rates know of arm 0 the 60 visits of day 2 only."""
+    agent = agents.make(name)
+    agent.reset(Task(num_arms=2, visits_per_day=160, max_days=60), 1, np.random.default_rng(0))
+    for day, visits, conversions in ((0, [0, 0], [0, 0]), (1, [160, 0], [16, 0]), (2, [220, 100], [22, 30])):
+        action = agent.act(observe(conversions, visits, day), np.arange(1))
+    assert action[0, 1] > 0.9
+    agent.reset(agent.task, 1, np.random.default_rng(0))
+    assert agent.act(observe([22, 29], [220, 99], 2), np.arange(1))[0, :2].tolist() == [0.5, 0.5]
 
 
 def test_statsig_explores_and_then_ends_at_its_threshold():

@@ -22,7 +22,7 @@ from agents.stopping.always_valid import (
     log_mixture_ratio,
     log_pooled_mixture_ratio,
 )
-from agents.stopping.boundaries import SHAPES, boundaries, crossing_probability
+from agents.stopping.boundaries import SHAPES, boundaries, crossing_probability, crossings
 from agents.stopping.group_sequential import plan_looks
 from bandit_env.world.task import Task
 
@@ -46,6 +46,17 @@ def test_published_constants():
     assert boundaries("pocock", equal(5), 0.05) == pytest.approx([2.4132] * 5, abs=5e-5)
     expected = [2.0401 * np.sqrt(5 / k) for k in range(1, 6)]
     assert boundaries("obrien-fleming", equal(5), 0.05) == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("drift", [-1.3, 0.0, 2.0])
+def test_crossings_tell_below_from_above(drift):
+    """One look is a normal integral; with more, a drift the other way changes the sides, and nothing else."""
+    [[below, above]] = crossings([1.96], [1.0], drift)
+    assert (below, above) == pytest.approx((stats.norm.cdf(-1.96 - drift), stats.norm.sf(1.96 - drift)), abs=1e-9)
+    bounds = boundaries("pocock", equal(4), 0.05)
+    found, mirrored = (crossings(bounds, equal(4), d) for d in (drift, -drift))
+    np.testing.assert_allclose(found, mirrored[:, ::-1], atol=1e-9)
+    assert (np.sign(found[:, 1] - found[:, 0]) == np.sign(drift)).all() or drift == 0
 
 
 def stays_inside(bounds, times):
