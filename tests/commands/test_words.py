@@ -1,5 +1,6 @@
 """What is said may be lost; what was played never is: every command, on terminals and pipes of every kind."""
 
+import argparse
 import errno
 import io
 import os
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from bandit_env import cli
+from bandit_env.commands import run
 from bandit_env.commands.words import Words
 
 EXPERIMENT = """
@@ -128,6 +130,21 @@ def test_a_full_disk_does_not_keep_the_table_from_being_shown(here, capsys, monk
     said = capsys.readouterr()
     assert "Кнопка" in said.out
     assert "bandit-env: new: the report cannot be written (No space left on device)" in said.err
+
+
+@pytest.mark.parametrize("where", [[], ["--workers", "2"], ["--dask", "tcp://host:8786"]])
+def test_the_advice_to_go_on_asks_for_the_same_run(where):
+    """Every option but those that say how to begin: what decides the rows, and where and how they are shown."""
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    given = ["a b.toml", "--agent", "m:A", "--scenarios", "x y", "z", "--replications", "7", "--seed", "3"]
+    given += ["--trace", "2", "--out", "my runs", "--no-figures", "--overwrite", *where]
+    options = parser.parse_args(given)
+    assert {name for name, value in vars(options).items() if value == parser.get_default(name)} <= {
+        "list", "resume", "workers", "dask"
+    }  # fmt: skip
+    again = parser.parse_args(list(run._repeat(options, options.out)))
+    assert vars(again) == vars(options) | {"resume": True, "overwrite": False}
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -202,6 +202,18 @@ def test_a_damaged_cell_is_named(folder, tmp_path, capsys):
     assert "thompson" in said.out
 
 
+def test_a_view_that_fails_is_said_by_the_exit_status(folder, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise ValueError("of all things")
+
+    monkeypatch.setattr("bandit_env.views.tensorboard.events.cell_events", fail)
+    assert main(["report", str(copy(folder, tmp_path))]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("cannot be shown (ValueError: of all things)") == 2  # a cell's failure costs no other's
+    assert "thompson" in said.out
+    assert (tmp_path / "run" / "figures" / "experiment-regret.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
