@@ -10,13 +10,18 @@ from sphinx.directives.other import TocTree
 
 
 class PresentTocTree(TocTree):
-    """Lines name documents beside the page, as in a toctree, without titles."""
+    """Lines name documents beside the page, as in a toctree, or `Title <document>`."""
 
     def run(self) -> list:
         """Leave out what is not there."""
-        kept = [line for line in self.content if line.strip() in self.env.found_docs]
+        kept = [line for line in self.content if named(line) in self.env.found_docs]
         self.content = StringList(kept, source=self.state_machine.get_source())
         return super().run()
+
+
+def named(line: str) -> str:
+    """The document that a line names."""
+    return line.strip().removesuffix(">").rpartition("<")[2]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
