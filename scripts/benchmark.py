@@ -263,7 +263,22 @@ def worlds(quick: bool, repeat: int) -> Iterable[Line]:
             yield Line("worlds", f"{what}, {name} / plain", f"{ratio:.2f} times", f"<= {target:g}")
 
 
-SECTIONS = {f.__name__: f for f in (floors, workers, overhead, visits, arms, linear, memory, worlds)}
+MEMORIES = {"discounted": {"factor": 0.98}, "window": {"days": 30}}
+
+
+def memories(quick: bool, repeat: int) -> Iterable[Line]:
+    """Time per experiment-day of Thompson sampling with a memory against all counts: 60 days, without stops."""
+    replications = 500 if quick else 2000
+    plain = experiment(TWO_ARMS, replications, {"name": "thompson"}, max_days=60)
+    for name, arguments in MEMORIES.items():
+        agent = {"name": "thompson", "memory": {"memory": name} | arguments}
+        remembering = experiment(TWO_ARMS, replications, agent, max_days=60)
+        per_update(remembering)
+        ratio = median_ratio((per_update(remembering), per_update(plain)) for _ in range(repeat))
+        yield Line("memories", f"run of 60 days, {name} / all", f"{ratio:.2f} times", "<= 1.5")
+
+
+SECTIONS = {f.__name__: f for f in (floors, workers, overhead, visits, arms, linear, memory, worlds, memories)}
 
 
 def main() -> None:

@@ -124,11 +124,10 @@ def about(cells: Cells, seed: int) -> str:
     """The page's beginning."""
     task = cells["plain", "two", False, "thompson"].task
     most = max(cell.replications for cell in cells.values())
-    few = {f"{key[3]} with {key[1]} arms: {c.replications:,}" for key, c in cells.items() if c.replications < most}
     return ABOUT.format(
         agents=len({key[3] for key in cells}),
         replications=most,
-        fewer=f" ({', '.join(sorted(few))})" if few else "",
+        fewer=fewer(cells, most),
         visits=task.visits_per_day // 2,
         first=f"{task.min_days:g}",
         last=f"{task.max_days:g}",
@@ -136,6 +135,21 @@ def about(cells: Cells, seed: int) -> str:
         seed=seed,
         lessons=lessons(cells),
     )
+
+
+def fewer(cells: Cells, most: int) -> str:
+    """Which cells have fewer replications than the others, worlds as a whole where all of theirs do."""
+    said: dict[str, None] = {}
+    for world in WORLDS:
+        for arms in ARMS:
+            counts = {key[3]: cell.replications for key, cell in cells.items() if key[:2] == (world, arms)}
+            few = {agent: count for agent, count in counts.items() if count < most}
+            if len(few) > len(counts) / 2:
+                common = max(few.values())
+                said[f"{world}, {arms} arms: {common:,}"] = None
+                few = {agent: count for agent, count in few.items() if count != common}
+            said |= dict.fromkeys(f"`{agent}` with {arms} arms: {count:,}" for agent, count in few.items())
+    return f" (but {'; '.join(said)})" if said else ""
 
 
 def lessons(cells: Cells) -> str:

@@ -31,6 +31,8 @@ class Traffic:
     def __post_init__(self) -> None:
         one_of("traffic.model", self.model, MODELS)
         if self.model == "negative-binomial":
+            if self.size is None:
+                raise ValueError("traffic.size is missing; expected a number above 0 beside 'negative-binomial'")
             size = number("traffic.size", self.size)
             if size <= 0:
                 raise ValueError(f"traffic.size is {size:g}; expected a number above 0")

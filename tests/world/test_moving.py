@@ -358,7 +358,10 @@ def test_a_start_on_a_later_day_is_on_the_path():
             {"traffic": 3},
             "traffic is 3; expected 'fixed', 'poisson', 'negative-binomial', or a table with a key 'model'",
         ),
-        ({"traffic": "negative-binomial"}, "traffic.size is None; expected a finite number"),
+        (
+            {"traffic": "negative-binomial"},
+            "traffic.size is missing; expected a number above 0 beside 'negative-binomial'",
+        ),
         ({"traffic": {"model": "negative-binomial", "size": 0}}, "traffic.size is 0; expected a number above 0"),
         ({"traffic": {"model": "poisson", "size": 2}}, "traffic.size is 2, but 'poisson' has none"),
         ({"traffic": {"model": "poisson", "sizes": 2}}, "traffic.sizes: unknown key; did you mean 'size'"),
