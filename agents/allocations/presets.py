@@ -99,9 +99,9 @@ class GrowthBook(PeriodWeightedThompson):
     https://docs.growthbook.io/bandits/config. Equal traffic for the exploratory stage (`warm_up_days`) and until
     every variation has `min_visits` users; then, at the update cadence (`every_days`), P(best) of rates that are
     averaged over periods with the traffic's weights, at least 1 % each. Users keep their variation there (sticky
-    bucketing, unless switched off): here every visit is a new user. Normal posteriors there, Beta ones here; shares below 1 % are raised
-    to it there, here the floor is w' = floor + (1 - K floor) w. No rule ends a bandit there: none does here unless
-    one is given.
+    bucketing, unless switched off): here every visit is a new user. Normal posteriors there, Beta ones here; shares
+    below 1 % are raised to it there, here the floor is w' = floor + (1 - K floor) w. No rule ends a bandit there: none
+    does here unless one is given.
 
     Attributes:
         min_visits: of every variation before weights change.
