@@ -116,8 +116,8 @@ def gather(folders: list[Path]) -> tuple[Cells, int]:
 
 
 def agents_of(cells: Cells, world: str, arms: str) -> list[str]:
-    """The agents that have played a world."""
-    return [key[3] for key in cells if key[:3] == (world, arms, False)]
+    """The agents that have played a world, with a better arm and with equal ones."""
+    return [key[3] for key in cells if key[:3] == (world, arms, False) and (world, arms, True, key[3]) in cells]
 
 
 def about(cells: Cells, seed: int) -> str:
