@@ -247,7 +247,7 @@ def test_a_stream_refuses_weights_that_cannot_be(weights, visits, message):
 
 
 def test_no_such_method_or_control():
-    with pytest.raises(ValueError, match="unknown method 'wald'; expected one of aipw, aipw-equal, batched-ols, strat"):
+    with pytest.raises(ValueError, match="unknown method 'wald'; expected one of aipw, aipw-equal, batched-ols"):
         streaming("wald", 1, 2)
     for method in METHODS:
         with pytest.raises(ValueError, match="control is 2; expected an arm's index, from -2 to 1"):
