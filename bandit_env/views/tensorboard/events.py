@@ -140,8 +140,10 @@ def _trace(cell: Cell, trace: Trace, trial: str) -> Iterable[tuple[int, dict[str
 
 
 def shown(cell: Cell) -> Trace | None:
-    """The experiment that a cell's own charts are of: the same as in the figure of weights."""
-    return chosen(cell) if any(len(trace.day) for trace in cell.traces) else None
+    """The experiment that a cell's own charts are of: the same as in the figure of weights; None of too many arms."""
+    if cell.task.num_arms > TRACED_ARMS or not any(len(trace.day) for trace in cell.traces):
+        return None
+    return chosen(cell)
 
 
 def _distributions(cell: Cell) -> dict[str, series.Floats]:
