@@ -129,6 +129,7 @@ class BatchEnv(VectorEnv[Observation, NDArray[Any], NDArray[Any]]):
     def __init__(self, world: World, autoreset_mode: str | AutoresetMode, render_mode: str | None) -> None:
         self.world = world
         self.num_envs = world.ended.size
+        _keep_freed_memory()
         self.autoreset_mode = read_autoreset_mode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = read_render_mode(render_mode)
@@ -283,6 +284,18 @@ def _one_row(info: Info) -> Info:
 
 
 def _masked(info: Info, told: Bools) -> Info:
-    """Arrays of all rows, each with the mask of those told about."""
-    masks = np.repeat(told[None], len(info), axis=0)  # one row each: no two share memory
-    return info | {f"_{name}": mask for name, mask in zip(info, masks, strict=True)}
+    """Arrays of all rows, each with a mask of its own of those told about."""
+    infos = dict(info)
+    for name in info:
+        infos[f"_{name}"] = told.copy()
+    return infos
+
+
+def _keep_freed_memory() -> None:
+    """Let arrays of a step lie where those of the step before lay.
+
+    The C library of Linux gives freed blocks of 128 KiB and more back to the system, and each step would take its own
+    anew, page by page, which takes longer than the step. Once a large block was freed, its threshold is that size
+    (mallopt(3), M_MMAP_THRESHOLD). The block is never written to, so it costs no memory.
+    """
+    np.empty(31 * 2**20, np.uint8)  # up to 32 MiB

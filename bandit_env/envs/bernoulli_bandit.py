@@ -40,6 +40,8 @@ class BernoulliBandit(World):
             raise ValueError(f"the action is {came}; expected whole numbers of shape {batch}")
         if batch == ():
             check_arms(arms, self.rates.shape[1])
+        if arms.dtype == np.int64 and arms.flags.carray:
+            return arms
         return np.require(arms, np.int64, ["C", "W"])  # the one kind that the simulation is compiled for
 
     def advance(self, actions: NDArray[np.int64]) -> Outcome:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bandit_env.envs.history import History
 from bandit_env.envs.spaces import World
-from bandit_env.stats.features import FEATURES, LEARNER_FEATURES, arm_features, check_names
+from bandit_env.stats.features import FEATURES, LEARNER_FEATURES, Reader, check_names
 from bandit_env.world.checks import whole_number
 from bandit_env.world.scenario import Scenario
 from bandit_env.world.simulation import Outcome
@@ -42,6 +42,7 @@ class FeatureTable:
             raise ValueError(f"the prior of the features is {prior!r}; expected (a, b), two numbers above 0")
         self.task, self.names, self.flat = task, tuple(names), flat
         self.prior = float(prior[0]), float(prior[1])
+        self._read = Reader(names, self.prior, np.float32)
         self.shape = (task.num_arms * len(names),) if flat else (task.num_arms, len(names))
 
     @property
@@ -63,10 +64,7 @@ class FeatureTable:
     ) -> NDArray[np.float32]:
         """The features of counts (..., K), at `day` (...), in the experiments' own tasks, if they have some."""
         task = self.task if own is None else own
-        features = arm_features(
-            conversions, visits, day, task.max_days, task.visits_per_day, self.prior, self.names, np.float32,
-            self.task.updates_per_day,
-        )  # fmt: skip
+        features = self._read(conversions, visits, day, task.max_days, task.visits_per_day, self.task.updates_per_day)
         return features.reshape(*visits.shape[:-1], *self.shape)
 
 

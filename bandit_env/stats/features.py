@@ -55,29 +55,62 @@ def arm_features(
     Raises:
         ValueError: an unknown name, or fewer than two arms.
     """
-    from bandit_env.stats import _features  # compiled: loaded when it is asked for
+    return Reader(names, prior, dtype)(conversions, visits, day, max_days, visits_per_day, updates_per_day)
 
-    check_names(names)
-    conversions, visits = np.asarray(conversions, dtype=np.float64), np.asarray(visits, dtype=np.float64)
-    if visits.ndim == 0 or visits.shape[-1] < 2:
-        raise ValueError(f"visits has shape {visits.shape}; expected at least two arms on the last axis")
-    if conversions.shape != visits.shape:
-        raise ValueError(f"conversions has shape {conversions.shape}; expected that of visits, {visits.shape}")
-    num_arms, (a, b) = visits.shape[-1], prior
-    days = np.full(visits.shape[:-1], np.asarray(day, dtype=np.float64)).reshape(-1)
-    horizon, traffic = (
-        np.broadcast_to(np.asarray(given, np.float64), () if np.ndim(given) == 0 else visits.shape[:-1]).reshape(-1)
-        for given in (max_days, visits_per_day)
-    )
-    out = np.empty((*visits.shape, len(names)), dtype)
-    _features.fill(
-        np.ascontiguousarray(conversions).reshape(-1, num_arms), np.ascontiguousarray(visits).reshape(-1, num_arms),
-        days, np.ascontiguousarray(horizon), np.ascontiguousarray(traffic), float(updates_per_day),
-        _features.tabulate(float(a), float(b)), np.array([FEATURES[name].code for name in names], np.int64),
-        out.reshape(-1, num_arms, len(names)),
-    )  # fmt: skip
-    if "probability_best" in names:
-        from bandit_env.stats import posterior
 
-        out[..., names.index("probability_best")] = posterior.probability_best(conversions, visits, prior=(a, b))
-    return out
+class Reader:
+    """`arm_features` of some names, prior and dtype, made once for many calls.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+
+    def __init__(self, names: Sequence[str], prior: tuple[float, float], dtype: type[np.floating]) -> None:
+        from bandit_env.stats import _features  # compiled: loaded when it is asked for
+
+        check_names(names)
+        self._names, self._prior, self._dtype = tuple(names), prior, dtype
+        self._tables = _features.tabulate(float(prior[0]), float(prior[1]))
+        self._codes = np.array([FEATURES[name].code for name in names], np.int64)
+        self._fill = _features.fill
+
+    def __call__(
+        self,
+        conversions: ArrayLike,
+        visits: ArrayLike,
+        day: ArrayLike,
+        max_days: ArrayLike,
+        visits_per_day: ArrayLike = 1,
+        updates_per_day: float = 1,
+    ) -> NDArray[Any]:
+        """The features, shape (..., K, F); raises a ValueError for fewer than two arms, or counts that do not fit."""
+        conversions, visits = np.asarray(conversions, dtype=np.float64), np.asarray(visits, dtype=np.float64)
+        if visits.ndim == 0 or visits.shape[-1] < 2:
+            raise ValueError(f"visits has shape {visits.shape}; expected at least two arms on the last axis")
+        if conversions.shape != visits.shape:
+            raise ValueError(f"conversions has shape {conversions.shape}; expected that of visits, {visits.shape}")
+        batch, num_arms = visits.shape[:-1], visits.shape[-1]
+        out = np.empty((*visits.shape, len(self._names)), self._dtype)
+        self._fill(
+            np.ascontiguousarray(conversions).reshape(-1, num_arms), np.ascontiguousarray(visits).reshape(-1, num_arms),
+            _flat(day, batch), _one_or_all(max_days, batch), _one_or_all(visits_per_day, batch),
+            float(updates_per_day), *self._tables,
+            self._codes, out.reshape(-1, num_arms, len(self._names)),
+        )  # fmt: skip
+        if "probability_best" in self._names:
+            from bandit_env.stats import posterior
+
+            place = self._names.index("probability_best")
+            out[..., place] = posterior.probability_best(conversions, visits, prior=self._prior)
+        return out
+
+
+def _flat(given: ArrayLike, batch: tuple[int, ...]) -> NDArray[np.float64]:
+    """Numbers of each experiment, shape `batch`, in a row."""
+    numbers = np.asarray(given, dtype=np.float64)
+    return np.ascontiguousarray(numbers if numbers.shape == batch else np.broadcast_to(numbers, batch)).reshape(-1)
+
+
+def _one_or_all(given: ArrayLike, batch: tuple[int, ...]) -> NDArray[np.float64]:
+    """One number for all experiments, shape (1,), or those of each in a row."""
+    return np.array([given], np.float64) if isinstance(given, (int, float)) else _flat(given, batch)

@@ -126,51 +126,87 @@ def step(
 
 @compiled
 def pull(
-    arms: Ints, num_running: int, plan: Plan, state: State, scratch: Scratch, moving: Moving | None,
-    reward: Floats, regret: Floats, served: Ints,
+    arms: Ints, num_running: int, max_updates: int, regret_reward: bool, streams: Streams, rates: Floats,
+    best_rate: Floats, visits: Floats, conversions: Floats, updates: Ints, ended: Bools, running: Rows,
+    just_ended: Rows, reward: Floats, regret: Floats, served: Ints,
 ) -> tuple[int, int]:  # fmt: skip
-    """The one-visit step of the running rows; returns as `step` does."""
+    """The one-visit step of the running rows, in a world that stays as it is; returns as `step` does.
+
+    Arrays one by one, as taking them out of tuples costs a call of few rows more than the step itself; and places as
+    uint64, which Numba need not look at for their sign.
+    """
+    whole = num_running == ended.size  # then `running` is 0, 1, ..., and stays so until a row ends
+    if not _arms_are_valid(arms, num_running, running, rates.shape[1]):
+        return -1, 0
+    still = num_ended = 0
+    for j in range(num_running):
+        i = np.uint64(j) if whole else np.uint64(running[j])
+        update, arm = updates[i] + 1, np.uint64(arms[i])
+        rate = rates[i, arm]
+        earned = 1.0 if bernoulli(streams, i, rate) else 0.0  # type: ignore[arg-type]
+        lost = best_rate[i] - rate
+        updates[i] = update
+        served[i] = 1
+        visits[i, arm] += 1
+        conversions[i, arm] += earned
+        regret[i] = lost
+        reward[i] = -lost if regret_reward else earned
+        if update == max_updates:
+            ended[i] = True
+            just_ended[num_ended] = i
+            num_ended += 1
+        else:
+            if num_ended > 0 or not whole:
+                running[still] = i
+            still += 1
+    return still, num_ended
+
+
+@compiled
+def pull_moving(
+    arms: Ints, num_running: int, plan: Plan, state: State, scratch: Scratch, moving: Moving, reward: Floats,
+    regret: Floats, served: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """The same in a world that moves."""
     streams, rates, best_rate, visits, conversions, updates = (
         state.streams, state.rates, state.best_rate, state.visits, state.conversions, state.updates
     )  # fmt: skip
-    running, counts, ended, just_ended = scratch.running, scratch.counts, state.ended, scratch.just_ended
-    for j in range(num_running):
-        if not 0 <= arms[running[j]] < counts.size:
-            return -1, 0
+    running, counts = scratch.running, scratch.counts
+    pending, seen, own, horizons = moving.pending, moving.seen, moving.step, moving.max_updates
+    if not _arms_are_valid(arms, num_running, running, counts.size):
+        return -1, 0
     counts[:] = 0
-    if moving is not None:
-        pending, seen, own, horizons = moving.pending, moving.seen, moving.step, moving.max_updates
-        scratch.goes_on[:num_running] = True
-        open_updates(moving, running[:num_running], scratch.goes_on, rates, best_rate, updates, served)
-    max_updates, regret_reward = plan.max_updates, plan.regret_reward
+    scratch.goes_on[:num_running] = True
+    open_updates(moving, running[:num_running], scratch.goes_on, rates, best_rate, updates, served)
     still = num_ended = 0
     for j in range(num_running):
         i = running[j]
         updates[i] += 1
         served[i] = 1
-        if moving is None:
-            arm = arms[i]
-            rate = rates[i, arm]
-            earned = 1.0 if bernoulli(streams, i, rate) else 0.0
-            visits[i, arm] += 1
-            conversions[i, arm] += earned
-            regret[i] = best_rate[i] - rate
-        else:
-            counts[arms[i]] = 1
-            earned, regret[i] = _serve_moving(streams, i, counts, rates, best_rate, visits, conversions, pending, seen)
-            counts[arms[i]] = 0
-            max_updates = horizons[i * own]
-            if updates[i] == max_updates:
-                earned += pending[i].sum()
-        reward[i] = -regret[i] if regret_reward else earned
-        if updates[i] == max_updates:
-            ended[i] = True
-            just_ended[num_ended] = i
+        counts[arms[i]] = 1
+        earned, regret[i] = _serve_moving(streams, i, counts, rates, best_rate, visits, conversions, pending, seen)
+        counts[arms[i]] = 0
+        last = updates[i] == horizons[i * own]
+        if last:
+            earned += pending[i].sum()
+            state.ended[i] = True
+            scratch.just_ended[num_ended] = i
             num_ended += 1
         else:
             running[still] = i
             still += 1
+        reward[i] = -regret[i] if plan.regret_reward else earned
     return still, num_ended
+
+
+@inlined
+def _arms_are_valid(arms: Ints, num_running: int, running: Rows, num_arms: int) -> bool:
+    """Whether the arms of all running rows are some of the K."""
+    wrong = 0
+    for j in range(num_running):
+        if not 0 <= arms[running[j]] < num_arms:
+            wrong += 1
+    return wrong == 0
 
 
 @internal

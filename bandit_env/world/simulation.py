@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit_env.world.action import check_arms, check_scores
-from bandit_env.world.dynamics import Bools, Floats, Ints, Plan, Scratch, State, pull, step
+from bandit_env.world.dynamics import Bools, Floats, Ints, Plan, Scratch, State, pull, pull_moving, step
 from bandit_env.world.moving import Moving, make_moving, open_rows
 from bandit_env.world.scenario import Scenario
 from bandit_env.world.start import Start
@@ -130,7 +130,8 @@ class Simulation:
     @property
     def day(self) -> Floats:
         """Days elapsed, shape (N,)."""
-        return self.state.updates / self.scenario.updates_per_day
+        per_day, updates = self.scenario.updates_per_day, self.state.updates
+        return updates.astype(np.float64) if per_day == 1 else updates / per_day
 
     def task_of(self, row: int) -> Task:
         """What an agent may know of a row's experiment."""
@@ -214,12 +215,19 @@ class Simulation:
         Raises:
             ValueError: a running row's arm is not in 0 .. K - 1. Nothing has happened then.
         """
-        outcome = self._empty_outcome()
-        still, ended = pull(arms, self._num_running, self._plan, self.state, self._scratch, self.moving, *outcome[:3])
+        outcome, state, scratch, plan = self._empty_outcome(), self.state, self._scratch, self._plan
+        if self.moving is None:
+            still, ended = pull(
+                arms, self._num_running, plan.max_updates, plan.regret_reward, state.streams, state.rates,
+                state.best_rate, state.visits, state.conversions, state.updates, state.ended, scratch.running,
+                scratch.just_ended, *outcome[:3],
+            )  # fmt: skip
+        else:
+            still, ended = pull_moving(arms, self._num_running, plan, state, scratch, self.moving, *outcome[:3])
         if still < 0:
             check_arms(np.where(self.ended, 0, arms), self.rates.shape[1])
         self._num_running = still
-        return outcome._replace(ended=self._scratch.just_ended[:ended].copy())
+        return Outcome(*outcome[:3], scratch.just_ended[:ended].copy())
 
     def _empty_outcome(self) -> Outcome:
         n = self.state.ended.size

@@ -57,7 +57,7 @@ def read_start(
     )
     start = Start(visits, conversions, _read(name.format("day"), table.get("day", 0), rows))
     for key, array in (("visits", start.visits), ("conversions", start.conversions)):
-        if (bad := ~((array >= 0) & (array <= 2.0**53) & (array % 1 == 0))).any():
+        if (bad := ~((array >= 0) & (array <= 2.0**53) & (np.rint(array) == array))).any():
             raise ValueError(f"{name.format(key)} holds {array[bad][0]:g}; expected whole numbers of at least 0")
     visits, conversions = np.broadcast_arrays(visits, conversions)
     if (conversions > visits).any():

@@ -96,3 +96,22 @@ def test_unknown_feature_is_named():
 def test_one_arm_is_refused():
     with pytest.raises(ValueError, match=r"shape \(1,\); expected at least two arms"):
         arm_features([1], [2], 0, 60)
+
+
+def test_single_precision_is_the_double_one_rounded():
+    """Large counts have their logarithms from a series where the result is float32."""
+    rng = np.random.default_rng(3)
+    visits = np.floor(10 ** rng.uniform(0, 12, (2000, 3)))
+    counts = np.floor(visits * rng.random((2000, 3))), visits, rng.uniform(0, 9, 2000), 9, 10**5, (0.3, 7.0)
+    names = [name for name in FEATURES if name != "probability_best"]
+    double, single = (arm_features(*counts, names, dtype) for dtype in (np.float64, np.float32))
+    np.testing.assert_array_max_ulp(double.astype(np.float32), single, 1)
+
+
+def test_each_experiment_may_have_a_horizon_and_a_traffic_of_its_own():
+    visits, days, traffic = np.array([[3.0, 5.0], [0.0, 1.0]]), np.array([10, 20]), np.array([7, 9])
+    own = arm_features(visits / 2, visits, [1, 2], days, traffic, names=["day", "log_left"])
+    for i in range(2):
+        alone = arm_features(visits[i] / 2, visits[i], i + 1, days[i], traffic[i], names=["day", "log_left"])
+        np.testing.assert_array_equal(own[i], alone)
+    np.testing.assert_allclose(own[:, 0], [[0.1, np.log10(64)], [0.1, np.log10(163)]])

@@ -184,7 +184,8 @@ class TaskSampler:
         if "rates" in values:
             rates[:] = np.array(values["rates"].tolist(), np.float64).reshape(n, k)
         elif "prior" in values:
-            prior[:] = [np.broadcast_to(read_prior(value), (k, 2)) for value in values["prior"].tolist()]
+            laws = [read_prior(value) for value in values["prior"].tolist()]
+            prior[:] = [law if np.ndim(law[0]) else (law,) * k for law in laws]
         elif scenario.prior is not None:
             prior[:] = scenario.prior
         else:
