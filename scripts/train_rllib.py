@@ -6,10 +6,13 @@ flattening connector. gamma is 1: the lump at a declaration is undiscounted. RLl
 
 import argparse
 
-from ray.rllib.algorithms.ppo import PPOConfig
-from ray.rllib.connectors.env_to_module import FlattenObservations
-
 import bandit_env  # noqa: F401 (registers the environments)
+
+try:
+    from ray.rllib.algorithms.ppo import PPOConfig
+    from ray.rllib.connectors.env_to_module import FlattenObservations
+except ImportError as error:
+    raise SystemExit("this script needs RLlib and PyTorch: pip install 'ray[rllib]' torch") from error
 
 
 def build(num_envs: int, steps: int):
