@@ -17,7 +17,7 @@ class Feature(NamedTuple):
     high: float
 
 
-FEATURES: dict[str, Feature] = {  # -1: not computed in _features.py
+FEATURES: dict[str, Feature] = {  # -1: not computed in _special/features.py
     "mean": Feature(0, 0, 1),
     "sd": Feature(1, 0, 0.5),
     "logit": Feature(2, -20, 20),

@@ -66,13 +66,13 @@ class Reader:
     """
 
     def __init__(self, names: Sequence[str], prior: tuple[float, float], dtype: type[np.floating]) -> None:
-        from bandit_env.stats import _features  # compiled: loaded when it is asked for
+        from bandit_env.stats._special import features as compiled  # loaded when it is asked for
 
         check_names(names)
         self._names, self._prior, self._dtype = tuple(names), prior, dtype
-        self._tables = _features.tabulate(float(prior[0]), float(prior[1]))
+        self._tables = compiled.tabulate(float(prior[0]), float(prior[1]))
         self._codes = np.array([FEATURES[name].code for name in names], np.int64)
-        self._fill = _features.fill
+        self._fill = compiled.fill
 
     def __call__(
         self,

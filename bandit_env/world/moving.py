@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bandit_env.world.effects.effect import RATE, SHOCK, SWITCH, WALK
 from bandit_env.world.effects.program import Program
-from bandit_env.world.samplers import gamma, normal_pair, poisson
+from bandit_env.world.effects.samplers import gamma, normal_pair, poisson
 from bandit_env.world.scenario import Scenario
 from bandit_env.world.streams import Rows, Streams, compiled, inlined, internal
 from bandit_env.world.traffic import fixed_visits

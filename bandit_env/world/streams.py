@@ -28,7 +28,7 @@ Streams = NDArray[np.uint64]  # (N, 4)
 Rows = NDArray[np.int64]  # (n,), indices into the N
 
 
-SOURCES = ("action", "streams", "samplers", "moving", "dynamics", "effects/effect", "effects/program")
+SOURCES = ("action", "streams", "effects/samplers", "moving", "dynamics", "effects/effect", "effects/program")
 compiled = kept(Path(__file__).parent / f"{name}.py" for name in SOURCES)
 
 

@@ -18,7 +18,7 @@ MEAN, SD, LOGIT, LOG_VISITS = (FEATURES[name].code for name in ("mean", "sd", "l
 LOG_PRECISION, LOG_LEFT, DAY, GAP = (FEATURES[name].code for name in ("log_precision", "log_left", "day", "gap"))
 LOG_BATCH, LOG_ARMS, LOG_STRENGTH = (FEATURES[name].code for name in ("log_batch", "log_arms", "log_strength"))
 TABLE = 1 << 13  # counts below it have their logarithms in tables; four of them stay in a core's cache
-_compiled = kept([Path(__file__), Path(__file__).with_name("feature_names.py")])
+_compiled = kept([Path(__file__), Path(__file__).parents[1] / "feature_names.py"])
 
 
 class Prior(NamedTuple):
