@@ -186,6 +186,14 @@ class Hasty(Drawing):
         return encode_action(np.ones((len(experiments), 2)), np.ones(len(experiments), int))
 
 
+def test_days_without_visits_are_no_part_of_the_best_arm_s_share():
+    world = {"rates": [0.04, 0.05], "weekday_traffic": [0, *[1] * 6], "min_days": 8, "max_days": 8}
+    curves = run(world, ["uniform"], 5, seed=1, executor=1).cells[0].curves
+    assert curves["running"].tolist() == [5] * 8
+    assert curves["visited"].tolist() == [0, *[5] * 6, 0]
+    assert curves["best_arm_sum"].gt(0).tolist() == [False, *[True] * 6, False]
+
+
 def test_an_experiment_may_end_before_any_visit():
     cell = run({"rates": [0.04, 0.05], "min_days": 0, "max_days": 5}, [Hasty()], 20, executor=1).cells[0]
     assert cell.replications == 20
