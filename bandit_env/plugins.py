@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,6 +17,7 @@ from bandit_env import beside
 
 AGENTS = "agents"  # the import name of our other package, which others have too
 MARK = 'GROUP = "bandit_env.agents"'  # a line of its __init__.py
+_importing = threading.RLock()  # so that no thread takes what another has imported by half for somebody else's
 
 
 def available(group: str) -> list[str]:
@@ -106,24 +108,25 @@ def require_agents() -> None:
     Raises:
         ImportError: another one has been imported, or another distribution has overwritten ours; says what to do.
     """
-    module = sys.modules.get(AGENTS)
-    if module is not None:
-        if getattr(module, "GROUP", None) != "bandit_env.agents":
-            found = getattr(module, "__file__", None) or str(list(getattr(module, "__path__", [])))
-            raise ImportError(_whose_agents(found), name=AGENTS)
-        return
-    ours = _our_agents()
-    if not ours.is_file() or MARK not in ours.read_text(encoding="utf-8"):
-        raise ImportError(_whose_agents(str(ours) if ours.is_file() else "no file"), name=AGENTS)
-    spec = importlib.util.spec_from_file_location(AGENTS, ours, submodule_search_locations=[str(ours.parent)])
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[AGENTS] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(sys.modules[AGENTS])
-    except BaseException:
-        del sys.modules[AGENTS]
-        raise
+    with _importing:
+        module = sys.modules.get(AGENTS)
+        if module is not None:
+            if getattr(module, "GROUP", None) != "bandit_env.agents":
+                found = getattr(module, "__file__", None) or str(list(getattr(module, "__path__", [])))
+                raise ImportError(_whose_agents(found), name=AGENTS)
+            return
+        ours = _our_agents()
+        if not ours.is_file() or MARK not in ours.read_text(encoding="utf-8"):
+            raise ImportError(_whose_agents(str(ours) if ours.is_file() else "no file"), name=AGENTS)
+        spec = importlib.util.spec_from_file_location(AGENTS, ours, submodule_search_locations=[str(ours.parent)])
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[AGENTS] = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(sys.modules[AGENTS])
+        except BaseException:
+            del sys.modules[AGENTS]
+            raise
 
 
 def _our_agents() -> Path:

@@ -61,6 +61,30 @@ def test_a_part_of_ours_imported_past_another_says_so_as_well(folder):
     assert "ImportError: the import name 'agents' leads to" in done.stderr.strip().splitlines()[-1]
 
 
+THREADS = """
+import importlib.machinery, threading, time
+from bandit_env import plugins
+execute = importlib.machinery.SourceFileLoader.exec_module
+def slowly(loader, module):
+    if module.__name__ == "agents":
+        time.sleep(0.5)
+    execute(loader, module)
+importlib.machinery.SourceFileLoader.exec_module = slowly
+found = []
+threads = [threading.Thread(target=lambda: found.append(plugins.load("bandit_env.agents", "uniform"))) for _ in "ab"]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(found))
+"""
+
+
+def test_two_threads_that_want_ours_at_once(folder):
+    done = python("-c", THREADS, cwd=folder)
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
 @pytest.fixture
 def overwritten(tmp_path):
     """A folder of packages into which another distribution of that name was installed after ours."""

@@ -74,8 +74,7 @@ def test_help_fits_the_terminal(capsys, monkeypatch, command):
     assert max(len(line) for line in lines if not line.startswith("  bandit-env")) <= 80
 
 
-@pytest.mark.parametrize("command", [["run", "--list"], ["replay", "--list"]])
-def test_lists_fit_the_terminal(capsys, monkeypatch, command):
+def test_experiments_are_listed_within_the_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert cli.main(command) == 0
+    assert cli.main(["run", "--list"]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

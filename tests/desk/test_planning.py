@@ -25,7 +25,7 @@ def test_it_says_how_long_how_often_wrong_and_what_it_saves(capsys, tmp_path, mo
     rows = run({"rates": [0.04, 0.05]}, [{"name": "thompson", "stopping": "value-remaining"}], 300, seed=5, executor=1)
     days, correct = rows.cells[0].episodes["stopping_day"], rows.cells[0].episodes["correct"]
     assert f"Thompson takes {days.mean():.0f} days on average" in said
-    assert f"half of the tests end within {days.median():g}, 95 % within {days.quantile(0.95):g}" in said
+    assert f"half of the tests end within {days.median():.0f}, 95 % within {days.quantile(0.95):.0f}" in said
     assert f"It ships the best arm in {100 * correct.mean():.1f} % of the tests" in said
     visits = 2 * -(-sample_size(0.04, 0.05) // 1)
     assert f"The classical test takes {-(-visits // 100):g} days ({visits:,.0f} visits)" in said

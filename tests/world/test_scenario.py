@@ -133,5 +133,5 @@ def test_refuses(arguments, message):
 def test_environments_take_the_scenario_s_arguments_with_its_defaults(cls, others):
     defaults = {name: p.default for name, p in inspect.signature(cls).parameters.items()}
     ours = {field.name: field.default for field in dataclasses.fields(Scenario)}
-    assert set(defaults) == set(ours) | {"render_mode"} | others
+    assert set(defaults) == set(ours) | {"render_mode", "sampler"} | others
     assert {name: defaults[name] for name in ours} == ours
