@@ -73,6 +73,7 @@ def test_a_newcomer_is_ranked_over_the_replications_that_both_have():
     [
         (WORLD, 8, "its seed is 8; that of the stored rows is 7"),
         (WORLD | {"name": "b"}, 7, "there are no stored rows of scenario 'b'"),
+        (WORLD | {"delay": 4}, 7, "in scenario 'a' delay is not as it was for the stored rows"),
         (WORLD | {"visits_per_day": 50}, 7, "in scenario 'a' visits_per_day is not as it was for the stored rows"),
     ],
 )

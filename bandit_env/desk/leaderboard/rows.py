@@ -59,7 +59,7 @@ def doubts(config: Mapping[str, Any], stored: pd.DataFrame) -> list[str]:
         then = stored.attrs["scenarios"].get(name)
         if then is None:
             found.append(f"there are no stored rows of scenario {name!r}")
-        elif changed := [key for key, value in then.items() if world.get(key) != value]:
+        elif changed := [key for key in {**then, **world} if world.get(key) != then.get(key)]:
             found.append(f"in scenario {name!r} {', '.join(changed)} is not as it was for the stored rows")
     return found
 
