@@ -361,3 +361,17 @@ def test_weights_and_value_are_those_of_the_separate_functions():
     best, below = weights_and_value_remaining(conversions, visits, 0.02)
     np.testing.assert_allclose(best, probability_best(conversions, visits), rtol=0, atol=1e-12)
     assert (below == value_remaining_below(conversions, visits, 0.02)).all()
+
+
+@pytest.mark.parametrize("prior", [(0.01, 0.03), (0.03, 0.01), (0.02, 0.02), (0.004, 0.01)])
+def test_priors_far_below_one(prior):
+    """One visit apart the difference is exact: P(X > Y) = 1/2 + B(2a, 2b) / (a B(a, b)^2), X ~ Beta(a + 1, b).
+
+    Cook, "Exact calculation of beta inequalities" (2005), section 2. Log densities reach over 600 on the log odds here.
+    """
+    a, b = prior
+    apart = np.exp(special.betaln(2 * a, 2 * b) - 2 * special.betaln(a, b))
+    (best,) = probability_best([[0, 1]], [[0, 1]], prior=prior)
+    assert best[1] == pytest.approx(0.5 + apart / a, abs=1e-10)
+    (best,) = probability_best([[0, 0]], [[0, 1]], prior=prior)
+    assert best[0] == pytest.approx(0.5 + apart / b, abs=1e-10)
