@@ -272,12 +272,12 @@ def test_valid_files_run(tmp_path, capsys):
 
 @pytest.mark.parametrize("part", range(4))
 def test_broken_files_are_refused_in_one_line_or_run(part, tmp_path, capsys, monkeypatch):
-    """Four times 300 files; those that are valid after all run without their report, which the test above covers."""
+    """Four times 200 files; those that are valid after all run without their report, which the test above covers."""
     monkeypatch.setattr("bandit_env.views.report.write", lambda *arguments, **options: None)
     found = {0: 0, 2: 0}
 
     @given(content=broken())
-    @settings(SETTINGS, max_examples=300, derandomize=False)
+    @settings(SETTINGS, max_examples=200, derandomize=False)
     @seed(part)
     def attempt(content):
         if not is_long(content, tmp_path / "experiment.toml"):
@@ -285,7 +285,7 @@ def test_broken_files_are_refused_in_one_line_or_run(part, tmp_path, capsys, mon
             found[status] += 1
 
     attempt()
-    assert found[2] > 140
+    assert found[2] > 90
 
 
 @pytest.mark.parametrize(
