@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,8 +142,11 @@ def _part(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, N
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def npz(arrays: dict[str, NDArray[np.generic]]) -> bytes:
-    """Arrays as the bytes of an .npz."""
+def npz(arrays: Mapping[str, Any]) -> bytes:
+    """Arrays of numbers, by name, as the bytes of an .npz.
+
+    Without `allow_pickle`, which NumPy before 2.1 would take for the name of one more array.
+    """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
