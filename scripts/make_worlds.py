@@ -46,6 +46,8 @@ better than the others, and as often with equal arms, on which every claim of a 
 
 ![Which methods lose how much in which world](figures/worlds.png)
 
+What is blank there, or has no row below, has not been played.
+
 **The experiment.** {visits} visits a day per arm, five weeks at most, the first look at the end of day {first}; two
 arms of 4 and 5 %, six of 4, 5, 4.5, 3, 2 and 3.5 %, equal ones of 4 %. *Loss*: conversions lost in ten weeks against
 the best arm of each day, those of the arm shipped included; an experiment that has not ended by day {last} ships the
